@@ -1,0 +1,227 @@
+//! Finds httpd (through apxs), libclang and a shared libpython, and stops with one sentence when one of them is missing.
+
+use std::env;
+use std::fs;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pyo3_build_config::InterpreterConfig;
+
+fn main() {
+    println!("cargo:rerun-if-changed=wrapper.h");
+    println!("cargo:rerun-if-changed=src/ffi/shim.c");
+    println!("cargo:rerun-if-changed=src/ffi/shim.h");
+    println!("cargo:rerun-if-env-changed=APXS");
+
+    let outcome = Apxs::find().and_then(|apxs| {
+        let includes = apxs.includes()?;
+        let flags = apxs.flags();
+        compile_shim(&includes, &flags);
+        generate_bindings(&includes, &flags)?;
+        list_library()?;
+        describe_python()
+    });
+    if let Err(sentence) = outcome {
+        eprintln!("error: {sentence}");
+        println!("cargo:warning={sentence}");
+        std::process::exit(1);
+    }
+    link();
+}
+
+/// The apxs that names the httpd to build for.
+struct Apxs(String);
+
+impl Apxs {
+    fn find() -> Result<Self, String> {
+        let named = env::var("APXS").ok().filter(|name| !name.is_empty());
+        let candidates = match &named {
+            Some(name) => vec![name.clone()],
+            None => ["apxs", "apxs2", "/usr/sbin/apxs", "/usr/bin/apxs"].map(String::from).to_vec(),
+        };
+        for name in candidates {
+            let answers =
+                Command::new(&name).args(["-q", "HTTPD_MMN"]).output().is_ok_and(|output| output.status.success());
+            if answers {
+                return Ok(Self(name));
+            }
+        }
+        Err(match named {
+            Some(name) => format!("APXS={name} is not an apxs that runs: name the apxs of the httpd to build for."),
+            None => "apxs was not found: install apache2-dev (Debian, Ubuntu) or httpd-devel (Fedora), or name it with APXS=/path/to/apxs.".into(),
+        })
+    }
+
+    fn query(&self, variable: &str) -> Option<String> {
+        let output = Command::new(&self.0).args(["-q", variable]).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        (output.status.success() && !text.is_empty() && !text.contains("${")).then_some(text)
+    }
+
+    /// The include folders of httpd, APR and APR-util.
+    fn includes(&self) -> Result<Vec<PathBuf>, String> {
+        let httpd = self
+            .query("exp_includedir")
+            .or_else(|| self.query("includedir"))
+            .map(PathBuf::from)
+            .filter(|folder| folder.join("httpd.h").exists())
+            .ok_or_else(|| {
+                format!(
+                    "{} names no folder with httpd.h: install apache2-dev (Debian, Ubuntu) or httpd-devel (Fedora).",
+                    self.0
+                )
+            })?;
+        let mut folders = vec![httpd];
+        for variable in ["APR_INCLUDEDIR", "APU_INCLUDEDIR"] {
+            folders.extend(self.query(variable).map(PathBuf::from));
+        }
+        for config in ["APR_CONFIG", "APU_CONFIG"].iter().filter_map(|name| self.query(name)) {
+            if let Ok(output) = Command::new(config).arg("--includedir").output() {
+                folders.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+            }
+        }
+        folders.dedup();
+        match folders.iter().any(|folder| folder.join("apr.h").exists()) {
+            true => Ok(folders),
+            false => Err("apr.h was not found: install libapr1-dev (Debian, Ubuntu) or apr-devel (Fedora).".into()),
+        }
+    }
+
+    /// Preprocessor flags that httpd itself was built with (large files, reentrancy).
+    fn flags(&self) -> Vec<String> {
+        let text = [self.query("EXTRA_CPPFLAGS"), self.query("EXTRA_CFLAGS")];
+        text.into_iter()
+            .flatten()
+            .flat_map(|text| text.split_whitespace().map(String::from).collect::<Vec<_>>())
+            .filter(|flag| flag.starts_with("-D"))
+            .collect()
+    }
+}
+
+fn compile_shim(includes: &[PathBuf], flags: &[String]) {
+    let mut build = cc::Build::new();
+    build.file("src/ffi/shim.c").includes(includes).warnings(true);
+    for flag in flags {
+        build.flag(flag);
+    }
+    build.compile("mod_python_shim");
+}
+
+fn generate_bindings(includes: &[PathBuf], flags: &[String]) -> Result<(), String> {
+    let builder = bindgen::Builder::default()
+        .header("wrapper.h")
+        .clang_arg("-I.")
+        .clang_args(includes.iter().map(|folder| format!("-I{}", folder.display())))
+        .clang_args(flags)
+        .allowlist_function("(ap|apr|mp_shim)_.*")
+        .allowlist_type("(ap|apr)_.*|request_rec|server_rec|conn_rec|cmd_.*|command_rec|module|process_rec|core_.*|authn_.*")
+        .allowlist_var("(AP|APR|APLOG|HTTP|M|REQUEST|MODULE_MAGIC|DIR_MAGIC|REMOTE|REPLACE|PROXYREQ|RSRC|ACCESS|OR|EXEC|OK|DECLINED|DONE|METHODS|TAKE|RAW|FLAG|GLOBAL_ONLY|NOT_IN|CORE)_?.*|ap_.*|apr_.*|core_module|AP_.*")
+        .blocklist_function("apr_strtoff")
+        .layout_tests(false)
+        .derive_debug(false)
+        .generate_comments(false)
+        .merge_extern_blocks(true)
+        .rust_edition(bindgen::RustEdition::Edition2024)
+        .rust_target(bindgen::RustTarget::stable(85, 0).unwrap_or_else(|_| unreachable!("1.85 is known to bindgen")));
+    // bindgen panics when libclang cannot be loaded.
+    let generated = panic::catch_unwind(panic::AssertUnwindSafe(|| builder.generate()));
+    let bindings = match generated {
+        Ok(Ok(bindings)) => bindings,
+        Ok(Err(error)) => {
+            return Err(format!(
+                "bindgen could not read httpd's headers ({error}): install apache2-dev (Debian, Ubuntu) or httpd-devel (Fedora) in the version of your httpd."
+            ));
+        }
+        Err(_) => {
+            return Err("libclang was not found: install libclang-dev (Debian, Ubuntu) or clang-devel (Fedora).".into());
+        }
+    };
+    bindings
+        .write_to_file(out_dir().join("httpd.rs"))
+        .map_err(|error| format!("the bindings could not be written to OUT_DIR: {error}."))
+}
+
+/// Lists the Python library for the module to carry: name, whether it is the package, path, source.
+fn list_library() -> Result<(), String> {
+    const FOLDER: &str = "python/mod_python";
+    println!("cargo:rerun-if-changed={FOLDER}");
+    let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let entries = fs::read_dir(FOLDER).map_err(|error| format!("{FOLDER} cannot be read: {error}."))?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "py"));
+    files.sort();
+    let mut table = String::from("[\n");
+    for file in files {
+        println!("cargo:rerun-if-changed={}", file.display());
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let is_package = stem == "__init__";
+        let name = if is_package { "mod_python".to_owned() } else { format!("mod_python.{stem}") };
+        let source = Path::new(&root).join(&file);
+        table += &format!(
+            "    Part {{ name: {name:?}, is_package: {is_package}, file: \"{stem}.py\", source: include_bytes!({source:?}) }},\n"
+        );
+    }
+    table += "]\n";
+    fs::write(out_dir().join("library.rs"), table)
+        .map_err(|error| format!("the library's table could not be written: {error}."))
+}
+
+/// Records for the module which Python it is built for, and where that Python lives.
+fn describe_python() -> Result<(), String> {
+    pyo3_build_config::use_pyo3_cfgs();
+    let config = pyo3_build_config::get();
+    let (major, minor) = (config.version().major, config.version().minor);
+    if config.target_abi().kind().is_free_threaded() {
+        return Err(format!(
+            "Python {major}.{minor} is a free-threaded build, which mod_python is not yet tried with: choose an ordinary one with PYO3_PYTHON."
+        ));
+    }
+    if !config.shared() || !library_exists(config) {
+        return Err(format!(
+            "Python {major}.{minor} has no shared libpython{major}.{minor} to link with: install python3-dev (Debian, Ubuntu) or python3-devel (Fedora), or choose another Python with PYO3_PYTHON."
+        ));
+    }
+    let facts = config
+        .run_python_script(
+            "import sys\nprint(sys.base_prefix)\nprint(sys.base_exec_prefix)\nprint(getattr(sys, '_base_executable', sys.executable))",
+        )
+        .map_err(|error| format!("the chosen Python does not run ({error}): name a working one with PYO3_PYTHON."))?;
+    let mut lines = facts.lines();
+    let mut next = || lines.next().unwrap_or_default().trim().to_owned();
+    let (prefix, exec_prefix, executable) = (next(), next(), next());
+    let home = match prefix == exec_prefix {
+        true => prefix,
+        false => format!("{prefix}:{exec_prefix}"),
+    };
+    println!("cargo:rustc-env=MOD_PYTHON_PY_HOME={home}");
+    println!("cargo:rustc-env=MOD_PYTHON_PY_EXECUTABLE={executable}");
+    println!("cargo:rustc-env=MOD_PYTHON_PY_VERSION={major}.{minor}");
+    Ok(())
+}
+
+fn library_exists(config: &InterpreterConfig) -> bool {
+    let (Some(folder), Some(name)) = (config.lib_dir(), config.lib_name()) else {
+        return false;
+    };
+    Path::new(folder).join(format!("lib{name}.so")).exists()
+}
+
+fn link() {
+    // The module stays mapped when httpd unloads it between its configuration passes: thread-local destructors and
+    // Python's threads do not survive an unmapping.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    // Unit tests are an executable without httpd around it: what they do not call may stay unresolved.
+    println!("cargo:rustc-link-arg=-Wl,--unresolved-symbols=ignore-all");
+    // A Python outside the loader's own folders is found through the module itself.
+    if let Some(folder) = pyo3_build_config::get().lib_dir() {
+        let known = ["/usr/lib", "/lib"].iter().any(|root| Path::new(folder).starts_with(root));
+        if !known {
+            println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
+        }
+    }
+}
+
+fn out_dir() -> PathBuf {
+    PathBuf::from(env::var_os("OUT_DIR").unwrap_or_else(|| unreachable!("cargo sets OUT_DIR")))
+}

@@ -1,0 +1,117 @@
+#include "shim.h"
+
+#include "ap_mpm.h"
+#include "apr_optional.h"
+#include "http_core.h"
+#include "mod_ssl.h"
+#include "scoreboard.h"
+
+int mp_shim_brigade_empty(apr_bucket_brigade *bb)
+{
+    return APR_BRIGADE_EMPTY(bb);
+}
+
+apr_bucket *mp_shim_brigade_first(apr_bucket_brigade *bb)
+{
+    return APR_BRIGADE_FIRST(bb);
+}
+
+int mp_shim_bucket_is_eos(apr_bucket *b)
+{
+    return APR_BUCKET_IS_EOS(b);
+}
+
+int mp_shim_bucket_is_metadata(apr_bucket *b)
+{
+    return APR_BUCKET_IS_METADATA(b);
+}
+
+apr_status_t mp_shim_bucket_read(apr_bucket *b, const char **data, apr_size_t *len, apr_read_type_e block)
+{
+    return apr_bucket_read(b, data, len, block);
+}
+
+void mp_shim_bucket_delete(apr_bucket *b)
+{
+    apr_bucket_delete(b);
+}
+
+void mp_shim_brigade_append(apr_bucket_brigade *bb, apr_bucket *b)
+{
+    APR_BRIGADE_INSERT_TAIL(bb, b);
+}
+
+apr_status_t mp_shim_bucket_copy(apr_bucket *b, apr_bucket **copy)
+{
+    return apr_bucket_copy(b, copy);
+}
+
+void mp_shim_bucket_destroy(apr_bucket *b)
+{
+    apr_bucket_destroy(b);
+}
+
+int mp_shim_bucket_file_references(apr_bucket *b)
+{
+    return APR_BUCKET_IS_FILE(b) ? ((apr_bucket_file *)b->data)->refcount.refcount : 0;
+}
+
+static const core_dir_config *core_config(request_rec *r)
+{
+    return ap_get_core_module_config(r->per_dir_config);
+}
+
+apr_int32_t mp_shim_sendfile_flag(request_rec *r)
+{
+#if APR_HAS_SENDFILE
+    return core_config(r)->enable_sendfile == ENABLE_SENDFILE_ON ? APR_SENDFILE_ENABLED : 0;
+#else
+    return 0;
+#endif
+}
+
+int mp_shim_mmap_enabled(request_rec *r)
+{
+    return core_config(r)->enable_mmap != ENABLE_MMAP_OFF;
+}
+
+/* Optional functions are looked up at each call: mod_ssl may be loaded before or after this module. */
+int mp_shim_ssl_is_https(conn_rec *c)
+{
+    APR_OPTIONAL_FN_TYPE(ssl_is_https) *is_https = APR_RETRIEVE_OPTIONAL_FN(ssl_is_https);
+    return is_https ? is_https(c) : 0;
+}
+
+char *mp_shim_ssl_var_lookup(apr_pool_t *p, server_rec *s, conn_rec *c, request_rec *r, char *name)
+{
+    APR_OPTIONAL_FN_TYPE(ssl_var_lookup) *lookup = APR_RETRIEVE_OPTIONAL_FN(ssl_var_lookup);
+    return lookup ? lookup(p, s, c, r, name) : NULL;
+}
+
+int mp_shim_conn_aborted(const conn_rec *c)
+{
+    return c->aborted;
+}
+
+int mp_shim_conn_double_reverse(const conn_rec *c)
+{
+    return c->double_reverse;
+}
+
+int mp_shim_generation(void)
+{
+    int generation = 0;
+    ap_mpm_query(AP_MPMQ_GENERATION, &generation);
+    return generation;
+}
+
+apr_time_t mp_shim_restart_time(void)
+{
+    global_score *global = ap_get_scoreboard_global();
+    return global ? global->restart_time : 0;
+}
+
+unsigned int mp_shim_server_loglevel(const server_rec *s)
+{
+    return (unsigned int)s->log.level;
+}

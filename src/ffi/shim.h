@@ -1,0 +1,35 @@
+/* What Rust cannot call: macros and inline functions of httpd and APR, given a symbol. */
+#ifndef MOD_PYTHON_SHIM_H
+#define MOD_PYTHON_SHIM_H
+
+#include "httpd.h"
+#include "apr_buckets.h"
+#include "util_filter.h"
+
+int mp_shim_brigade_empty(apr_bucket_brigade *bb);
+apr_bucket *mp_shim_brigade_first(apr_bucket_brigade *bb);
+int mp_shim_bucket_is_eos(apr_bucket *b);
+int mp_shim_bucket_is_metadata(apr_bucket *b);
+apr_status_t mp_shim_bucket_read(apr_bucket *b, const char **data, apr_size_t *len, apr_read_type_e block);
+void mp_shim_bucket_delete(apr_bucket *b);
+void mp_shim_brigade_append(apr_bucket_brigade *bb, apr_bucket *b);
+/* A bucket that no brigade holds: another one of the same data, and its end. */
+apr_status_t mp_shim_bucket_copy(apr_bucket *b, apr_bucket **copy);
+void mp_shim_bucket_destroy(apr_bucket *b);
+/* How many buckets share the file of a file bucket. */
+int mp_shim_bucket_file_references(apr_bucket *b);
+/* EnableSendfile as a flag for apr_file_open, and EnableMMAP. */
+apr_int32_t mp_shim_sendfile_flag(request_rec *r);
+int mp_shim_mmap_enabled(request_rec *r);
+/* Optional functions of mod_ssl; NULL where it is not loaded. */
+int mp_shim_ssl_is_https(conn_rec *c);
+char *mp_shim_ssl_var_lookup(apr_pool_t *p, server_rec *s, conn_rec *c, request_rec *r, char *name);
+/* Bit fields in some releases of httpd 2.4, plain members in others. */
+int mp_shim_conn_aborted(const conn_rec *c);
+int mp_shim_conn_double_reverse(const conn_rec *c);
+int mp_shim_generation(void);
+apr_time_t mp_shim_restart_time(void);
+/* core's per-server settings that have no accessor. */
+unsigned int mp_shim_server_loglevel(const server_rec *s);
+
+#endif
