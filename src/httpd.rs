@@ -1,0 +1,102 @@
+//! A safe layer over httpd and APR that knows nothing of Python.
+//!
+//! Handles borrow what they point to: what lives in a pool has the pool's lifetime, and a request does not outlive the
+//! callback that got it.
+
+mod body;
+pub mod configuration;
+mod connection;
+mod file;
+pub mod guard;
+mod log;
+mod mpm;
+mod mutex;
+mod output;
+mod pool;
+pub mod printed;
+mod reader;
+mod request;
+mod server;
+mod stream;
+mod table;
+
+pub use body::{Body, BodyError};
+pub use connection::{Address, Connection};
+pub use file::FileInfo;
+pub use log::{Level, LogScope, Place, TracingToErrorLog, write_entry};
+pub use mpm::{Mpm, loaded_magic};
+pub use mutex::GlobalMutexes;
+pub use output::{FileError, Output, WriteError};
+pub use pool::{OwnedPool, Pool};
+pub use reader::BodyReader;
+pub use request::Request;
+pub use server::Server;
+pub use stream::{Amount, StreamError};
+pub use table::Table;
+
+use std::ffi::{CStr, c_char};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::ffi::httpd as raw;
+
+/// The module record, noted by `register`: httpd's index of this module is in it.
+static MODULE: AtomicPtr<raw::module> = AtomicPtr::new(ptr::null_mut());
+
+/// Notes the module record, which httpd keeps for as long as the library is mapped.
+pub fn register(module: *mut raw::module) {
+    MODULE.store(module, Ordering::Release);
+}
+
+/// httpd's index of this module: where its configuration and its log levels are kept.
+pub fn module_index() -> i32 {
+    let module = MODULE.load(Ordering::Acquire);
+    match module.is_null() {
+        true => raw::APLOG_NO_MODULE,
+        // SAFETY: a static of this library.
+        false => unsafe { (*module).module_index },
+    }
+}
+
+/// This module's entry in one of httpd's configuration vectors.
+///
+/// # Safety
+/// `vector` is a configuration vector of this generation, with room for all loaded modules.
+pub unsafe fn config_entry<T>(vector: *mut raw::ap_conf_vector_t) -> *mut T {
+    // SAFETY: the caller's; this is what httpd's ap_get_module_config does.
+    unsafe { *vector.cast::<*mut T>().add(module_index() as usize) }
+}
+
+/// Sets this module's entry in one of httpd's configuration vectors.
+///
+/// # Safety
+/// As `config_entry`; `entry` lives as long as the vector.
+pub unsafe fn set_config_entry<T>(vector: *mut raw::ap_conf_vector_t, entry: *mut T) {
+    // SAFETY: the caller's.
+    unsafe { *vector.cast::<*mut T>().add(module_index() as usize) = entry }
+}
+
+/// The bytes of a C string of httpd's; `None` for null.
+///
+/// # Safety
+/// `text` is null, or NUL-terminated and unchanged for as long as `'a`.
+pub unsafe fn bytes_at<'a>(text: *const c_char) -> Option<&'a [u8]> {
+    // SAFETY: the caller's.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
+}
+
+/// What APR says about a status.
+pub fn status_text(status: i32) -> String {
+    let mut buffer = [0; 160];
+    // SAFETY: the buffer is of that size; APR terminates it.
+    unsafe {
+        raw::apr_strerror(status, buffer.as_mut_ptr(), buffer.len());
+        CStr::from_ptr(buffer.as_ptr()).to_string_lossy().into_owned()
+    }
+}
+
+/// The time as httpd counts it: in microseconds.
+pub fn time_now() -> i64 {
+    // SAFETY: reads the clock.
+    unsafe { raw::apr_time_now() }
+}

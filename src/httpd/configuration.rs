@@ -1,0 +1,85 @@
+//! The configuration file as httpd has read it, and what its command line said.
+
+use std::ffi::CStr;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use crate::ffi::httpd as raw;
+
+use super::{Pool, bytes_at};
+
+/// One line of the configuration, or a section with what stands in it.
+#[derive(Clone, Copy)]
+pub struct Directive<'c>(NonNull<raw::ap_directive_t>, PhantomData<&'c ()>);
+
+impl<'c> Directive<'c> {
+    /// The configuration's first line; `None` before it has been read.
+    ///
+    /// # Safety
+    /// The configuration stays as it is during `'c`: true in a child, and in the parent until the next restart.
+    pub unsafe fn first() -> Option<Self> {
+        // SAFETY: a plain global of httpd's, written only while the configuration is read.
+        NonNull::new(unsafe { raw::ap_conftree }).map(|node| Self(node, PhantomData))
+    }
+
+    fn fields(self) -> &'c raw::ap_directive_t {
+        // SAFETY: alive during 'c.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The directive's name; a section's has its bracket (`<Directory`).
+    pub fn name(self) -> Option<&'c [u8]> {
+        // SAFETY: a string of the configuration.
+        unsafe { bytes_at(self.fields().directive) }
+    }
+
+    /// The rest of the line.
+    pub fn arguments(self) -> Option<&'c [u8]> {
+        // SAFETY: a string of the configuration.
+        unsafe { bytes_at(self.fields().args) }
+    }
+
+    /// The words of the rest of the line, as httpd's quoting has them; without a section's closing bracket.
+    pub fn words<'p>(self, pool: Pool<'p>) -> impl Iterator<Item = &'p [u8]> {
+        let line = self.arguments().unwrap_or_default();
+        let is_section = self.name().is_some_and(|name| name.starts_with(b"<"));
+        let line = line.strip_suffix(b">").filter(|_| is_section).unwrap_or(line);
+        let mut rest = pool.c_string(line).as_ptr();
+        std::iter::from_fn(move || {
+            // SAFETY: `rest` stays within its NUL-terminated copy; the words are made in the pool.
+            unsafe {
+                let word = (*rest != 0).then(|| raw::ap_getword_conf(pool.as_ptr(), &mut rest))?;
+                bytes_at(word)
+            }
+        })
+    }
+
+    /// The file and the line where it stands.
+    pub fn origin(self) -> (&'c [u8], u32) {
+        // SAFETY: a string of the configuration.
+        let file = unsafe { bytes_at(self.fields().filename) };
+        (file.unwrap_or_default(), self.fields().line_num as u32)
+    }
+
+    /// The first line inside of a section.
+    pub fn child(self) -> Option<Self> {
+        NonNull::new(self.fields().first_child).map(|node| Self(node, PhantomData))
+    }
+
+    /// This line and those after it in the same section.
+    pub fn with_following(self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self), |node| NonNull::new(node.fields().next).map(|next| Self(next, PhantomData)))
+    }
+}
+
+/// Whether `-D name` was given, or `Define name` stands in the configuration.
+pub fn is_defined(name: &CStr) -> bool {
+    // SAFETY: a string, compared only.
+    unsafe { raw::ap_exists_config_define(name.as_ptr()) != 0 }
+}
+
+/// `ServerRoot`.
+pub fn server_root() -> Option<&'static [u8]> {
+    // SAFETY: a global of httpd's: a string of the configuration, which a child keeps for good.
+    unsafe { bytes_at(raw::ap_server_root) }
+}

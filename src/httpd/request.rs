@@ -1,0 +1,162 @@
+//! Requests, during a callback of httpd's.
+
+use std::ffi::CStr;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use crate::ffi::httpd as raw;
+
+use super::{Address, Connection, Pool, Server, Table, bytes_at, config_entry, set_config_entry};
+
+/// A request that httpd has handed to a callback: alive during `'r`, and only this thread uses it.
+#[derive(Clone, Copy)]
+pub struct Request<'r>(NonNull<raw::request_rec>, PhantomData<&'r ()>);
+
+impl<'r> Request<'r> {
+    /// # Safety
+    /// `request` is a live request during `'r`, and no other thread uses it meanwhile.
+    pub unsafe fn from_raw(request: *mut raw::request_rec) -> Self {
+        // SAFETY: the caller's.
+        Self(unsafe { NonNull::new_unchecked(request) }, PhantomData)
+    }
+
+    pub fn as_ptr(self) -> *mut raw::request_rec {
+        self.0.as_ptr()
+    }
+
+    /// The record's fields, as they are now.
+    pub fn fields(self) -> &'r raw::request_rec {
+        // SAFETY: alive during 'r; shared references are not held across calls that change it.
+        unsafe { self.0.as_ref() }
+    }
+
+    pub fn pool(self) -> Pool<'r> {
+        // SAFETY: the request's pool lives as long as the request.
+        unsafe { Pool::from_raw(self.fields().pool) }
+    }
+
+    pub fn connection(self) -> Connection<'r> {
+        // SAFETY: the connection outlives its requests.
+        unsafe { Connection::from_raw(self.fields().connection) }
+    }
+
+    pub fn server(self) -> Server<'r> {
+        // SAFETY: every request has a server.
+        unsafe { Server::from_raw(self.fields().server).unwrap_unchecked() }
+    }
+
+    /// The client's address, as mod_remoteip sees it.
+    pub fn useragent_address(self) -> Option<Address> {
+        // SAFETY: an address of the request's, or null.
+        unsafe { super::connection::address(self.fields().useragent_addr) }
+    }
+
+    /// What SetHandler or AddHandler has chosen.
+    pub fn handler(self) -> Option<&'r [u8]> {
+        // SAFETY: a string of the request or of the configuration.
+        unsafe { bytes_at(self.fields().handler) }
+    }
+
+    pub fn filename(self) -> Option<&'r [u8]> {
+        // SAFETY: a string in the request's pool.
+        unsafe { bytes_at(self.fields().filename) }
+    }
+
+    /// Whether `filename` is known to be an existing directory.
+    pub fn is_directory(self) -> bool {
+        self.fields().finfo.filetype == raw::apr_filetype_e_APR_DIR
+    }
+
+    /// This module's configuration for the request.
+    pub fn directory_config<T>(self) -> Option<&'r T> {
+        // SAFETY: httpd keeps the vector for the request; the entry was made by this module as a `T`.
+        unsafe { config_entry::<T>(self.fields().per_dir_config).as_ref() }
+    }
+
+    /// This module's own record of the request, if it has made one.
+    pub fn record<T>(self) -> *mut T {
+        // SAFETY: the vector lives with the request.
+        unsafe { config_entry::<T>(self.fields().request_config) }
+    }
+
+    pub fn set_record<T>(self, record: *mut T) {
+        // SAFETY: the vector lives with the request.
+        unsafe { set_config_entry(self.fields().request_config, record) }
+    }
+
+    pub fn set_content_type(self, content_type: &CStr) {
+        // SAFETY: the string is copied into the pool.
+        unsafe { raw::ap_set_content_type(self.as_ptr(), raw::apr_pstrdup(self.fields().pool, content_type.as_ptr())) }
+    }
+
+    pub fn set_status(self, status: i32) {
+        // SAFETY: alive, and this thread's.
+        unsafe { (*self.as_ptr()).status = status }
+    }
+
+    /// Whether the status line and headers have gone to the client.
+    pub fn is_response_started(self) -> bool {
+        // httpd sets it when it makes the headers (http_filters.c, ap_http_header_filter).
+        self.with_redirects().any(|fields| fields.sent_bodyct != 0 || fields.eos_sent != 0)
+    }
+
+    /// Whether the end of the response has gone to the client.
+    pub fn is_response_complete(self) -> bool {
+        self.with_redirects().any(|fields| fields.eos_sent != 0)
+    }
+
+    /// This request and those that it was redirected to, one of which may have answered.
+    fn with_redirects(self) -> impl Iterator<Item = &'r raw::request_rec> {
+        std::iter::successors(Some(self.fields()), |fields| {
+            // SAFETY: null, or a request in the same pool.
+            unsafe { fields.next.as_ref() }
+        })
+    }
+
+    /// Whether the response has a length that was told the client.
+    pub fn has_length(self) -> bool {
+        // SAFETY: the table lives with the request.
+        let headers = unsafe { Table::from_raw(self.fields().headers_out) };
+        headers.is_some_and(|headers| headers.get(b"Content-Length").is_some())
+    }
+
+    /// Takes back what was said of a body that is not the one to be sent.
+    pub fn forget_body_headers(self) {
+        // SAFETY: the table lives with the request.
+        if let Some(headers) = unsafe { Table::from_raw(self.fields().headers_out) } {
+            let names = [c"Content-Length", c"Content-Encoding", c"Content-Range", c"ETag", c"Last-Modified"];
+            names.iter().for_each(|name| headers.unset(name));
+        }
+    }
+
+    /// Drops what has been written but not flushed, so that an error page does not follow half a response.
+    pub fn discard_unsent(self) {
+        // SAFETY: the filters live with the request; `old_write` holds what ap_rwrite has not passed on yet.
+        unsafe {
+            let mut filter = self.fields().output_filters;
+            while let Some(current) = filter.as_ref() {
+                let next = current.next;
+                if bytes_at((*current.frec).name) == Some(b"old_write") {
+                    raw::ap_remove_output_filter(filter);
+                }
+                filter = next;
+            }
+        }
+    }
+
+    /// Ends a response that cannot be completed so that the client can tell: no final chunk, connection closed.
+    pub fn abort_response(self) {
+        // SAFETY: as httpd's proxy does when its backend breaks off: an error bucket of 502 before the end of the stream.
+        unsafe {
+            let connection = self.connection().as_ptr();
+            (*connection).keepalive = raw::ap_conn_keepalive_e_AP_CONN_CLOSE;
+            let allocator = (*connection).bucket_alloc;
+            let brigade = raw::apr_brigade_create(self.fields().pool, allocator);
+            let status = raw::HTTP_BAD_GATEWAY as i32;
+            let error = raw::ap_bucket_error_create(status, std::ptr::null(), self.fields().pool, allocator);
+            raw::mp_shim_brigade_append(brigade, error);
+            raw::mp_shim_brigade_append(brigade, raw::apr_bucket_eos_create(allocator));
+            raw::ap_pass_brigade(self.fields().output_filters, brigade);
+        }
+    }
+}
