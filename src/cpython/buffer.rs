@@ -1,0 +1,43 @@
+//! The bytes of any object that offers them.
+
+use std::mem::MaybeUninit;
+
+use crate::ffi::python as py;
+
+use super::error::Raised;
+use super::object::Object;
+
+/// Gives the bytes back on drop.
+struct Exported<'a>(&'a mut py::Py_buffer);
+
+impl Drop for Exported<'_> {
+    fn drop(&mut self) {
+        // SAFETY: filled by `PyObject_GetBuffer`; whoever made it is attached again by now.
+        unsafe { py::PyBuffer_Release(self.0) };
+    }
+}
+
+impl Object<'_> {
+    /// Whether the object has the buffer interface, as `bytearray` and `memoryview` do.
+    pub fn has_buffer(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyObject_CheckBuffer(self.as_ptr()) != 0 }
+    }
+
+    /// Uses the object's bytes, which can neither move nor change in number meanwhile.
+    pub fn with_buffer<R>(&self, work: impl FnOnce(&[u8]) -> R) -> Result<R, Raised> {
+        let mut view = MaybeUninit::<py::Py_buffer>::zeroed();
+        // SAFETY: attached; a simple view is one run of bytes.
+        if unsafe { py::PyObject_GetBuffer(self.as_ptr(), view.as_mut_ptr(), py::PyBUF_SIMPLE) } != 0 {
+            return Err(Raised::set(self.attached()));
+        }
+        // SAFETY: filled, and not moved until released.
+        let view = Exported(unsafe { view.assume_init_mut() });
+        let bytes = match view.0.len > 0 {
+            // SAFETY: the exporter keeps that many bytes there until the view is released.
+            true => unsafe { std::slice::from_raw_parts(view.0.buf.cast(), view.0.len as usize) },
+            false => &[],
+        };
+        Ok(work(bytes))
+    }
+}

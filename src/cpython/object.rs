@@ -1,0 +1,479 @@
+//! References to Python objects.
+
+use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
+
+use crate::ffi::python as py;
+
+use super::attached::Attached;
+use super::error::Raised;
+
+/// An owned reference, given back on drop. Usable only while attached.
+pub struct Object<'i> {
+    pointer: NonNull<py::PyObject>,
+    attached: Attached<'i>,
+}
+
+impl Drop for Object<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the reference is ours and this thread is attached.
+        unsafe { py::Py_DECREF(self.pointer.as_ptr()) }
+    }
+}
+
+impl Clone for Object<'_> {
+    fn clone(&self) -> Self {
+        // SAFETY: the pointer is a live object.
+        unsafe { Self::borrowed(self.attached, self.pointer.as_ptr()) }
+    }
+}
+
+impl<'i> Object<'i> {
+    /// Takes over a reference that a call returned; null means that it raised.
+    ///
+    /// # Safety
+    /// `pointer` is null or a reference that the caller owns, of the attached interpreter.
+    pub unsafe fn owned(attached: Attached<'i>, pointer: *mut py::PyObject) -> Result<Self, Raised> {
+        match NonNull::new(pointer) {
+            Some(pointer) => Ok(Self { pointer, attached }),
+            None => Err(Raised::set(attached)),
+        }
+    }
+
+    /// Adds a reference to a live object.
+    ///
+    /// # Safety
+    /// `pointer` is a live object of the attached interpreter.
+    pub unsafe fn borrowed(attached: Attached<'i>, pointer: *mut py::PyObject) -> Self {
+        // SAFETY: the caller's.
+        unsafe {
+            py::Py_INCREF(pointer);
+            Self { pointer: NonNull::new_unchecked(pointer), attached }
+        }
+    }
+
+    pub fn attached(&self) -> Attached<'i> {
+        self.attached
+    }
+
+    pub fn as_ptr(&self) -> *mut py::PyObject {
+        self.pointer.as_ptr()
+    }
+
+    /// Gives the reference to whoever takes the pointer.
+    pub fn into_ptr(self) -> *mut py::PyObject {
+        let pointer = self.pointer.as_ptr();
+        std::mem::forget(self);
+        pointer
+    }
+
+    /// Keeps the reference beyond this attachment.
+    pub fn keep(self) -> Kept {
+        let pointer = self.pointer;
+        std::mem::forget(self);
+        Kept(pointer)
+    }
+
+    // ---- making ----
+
+    pub fn none(attached: Attached<'i>) -> Self {
+        // SAFETY: None lives as long as Python.
+        unsafe { Self::borrowed(attached, py::Py_None()) }
+    }
+
+    pub fn bool(attached: Attached<'i>, value: bool) -> Self {
+        // SAFETY: True and False live as long as Python.
+        unsafe { Self::borrowed(attached, if value { py::Py_True() } else { py::Py_False() }) }
+    }
+
+    pub fn int(attached: Attached<'i>, value: i64) -> Result<Self, Raised> {
+        // SAFETY: attached.
+        unsafe { Self::owned(attached, py::PyLong_FromLongLong(value)) }
+    }
+
+    pub fn unsigned(attached: Attached<'i>, value: u64) -> Result<Self, Raised> {
+        // SAFETY: attached.
+        unsafe { Self::owned(attached, py::PyLong_FromUnsignedLongLong(value)) }
+    }
+
+    pub fn float(attached: Attached<'i>, value: f64) -> Result<Self, Raised> {
+        // SAFETY: attached.
+        unsafe { Self::owned(attached, py::PyFloat_FromDouble(value)) }
+    }
+
+    pub fn str(attached: Attached<'i>, text: &str) -> Result<Self, Raised> {
+        // SAFETY: attached; the text is UTF-8 of that length.
+        unsafe { Self::owned(attached, py::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as _)) }
+    }
+
+    /// Bytes that came from httpd, as text: UTF-8, and Latin-1 where they are not.
+    pub fn text(attached: Attached<'i>, bytes: &[u8]) -> Result<Self, Raised> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::str(attached, text),
+            Err(_) => Self::latin1(attached, bytes),
+        }
+    }
+
+    pub fn latin1(attached: Attached<'i>, bytes: &[u8]) -> Result<Self, Raised> {
+        // SAFETY: attached; every byte is a Latin-1 character.
+        unsafe {
+            Self::owned(attached, py::PyUnicode_DecodeLatin1(bytes.as_ptr().cast(), bytes.len() as _, std::ptr::null()))
+        }
+    }
+
+    pub fn bytes(attached: Attached<'i>, bytes: &[u8]) -> Result<Self, Raised> {
+        // SAFETY: attached; CPython copies the bytes.
+        unsafe { Self::owned(attached, py::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len() as _)) }
+    }
+
+    pub fn tuple<const N: usize>(attached: Attached<'i>, items: [Object<'i>; N]) -> Result<Self, Raised> {
+        // SAFETY: attached; each slot of the fresh tuple is filled once with a reference given away.
+        unsafe {
+            let tuple = Self::owned(attached, py::PyTuple_New(N as _))?;
+            for (index, item) in items.into_iter().enumerate() {
+                py::PyTuple_SetItem(tuple.as_ptr(), index as _, item.into_ptr());
+            }
+            Ok(tuple)
+        }
+    }
+
+    pub fn list(
+        attached: Attached<'i>,
+        items: impl IntoIterator<Item = Result<Object<'i>, Raised>>,
+    ) -> Result<Self, Raised> {
+        // SAFETY: attached.
+        let list = unsafe { Self::owned(attached, py::PyList_New(0))? };
+        for item in items {
+            list.append(&item?)?;
+        }
+        Ok(list)
+    }
+
+    /// A tuple of any length.
+    pub fn sequence(
+        attached: Attached<'i>,
+        items: impl IntoIterator<Item = Result<Object<'i>, Raised>>,
+    ) -> Result<Self, Raised> {
+        let list = Self::list(attached, items)?;
+        // SAFETY: attached; `list` is a list.
+        unsafe { Self::owned(attached, py::PyList_AsTuple(list.as_ptr())) }
+    }
+
+    pub fn dict(attached: Attached<'i>) -> Result<Self, Raised> {
+        // SAFETY: attached.
+        unsafe { Self::owned(attached, py::PyDict_New()) }
+    }
+
+    /// A pointer for C code, without a name.
+    pub fn capsule(attached: Attached<'i>, pointer: *mut c_void) -> Result<Self, Raised> {
+        // SAFETY: attached; without a destructor nothing is done with the pointer.
+        unsafe { Self::owned(attached, py::PyCapsule_New(pointer, std::ptr::null(), None)) }
+    }
+
+    // ---- asking ----
+
+    pub fn is_none(&self) -> bool {
+        // SAFETY: None lives as long as Python.
+        unsafe { self.as_ptr() == py::Py_None() }
+    }
+
+    /// `type(self).__name__`, for messages.
+    pub fn type_name(&self) -> String {
+        // SAFETY: attached; a type's name is a NUL-terminated string that lives with it.
+        let name = unsafe { CStr::from_ptr((*py::Py_TYPE(self.as_ptr())).tp_name) }.to_string_lossy();
+        name.rsplit('.').next().unwrap_or_default().to_owned()
+    }
+
+    /// Whether the class is exactly `int`.
+    pub fn is_exact_int(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyLong_CheckExact(self.as_ptr()) != 0 }
+    }
+
+    pub fn is_int(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyLong_Check(self.as_ptr()) != 0 }
+    }
+
+    pub fn is_str(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyUnicode_Check(self.as_ptr()) != 0 }
+    }
+
+    pub fn is_bytes(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyBytes_Check(self.as_ptr()) != 0 }
+    }
+
+    pub fn is_type(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyType_Check(self.as_ptr()) != 0 }
+    }
+
+    pub fn is_tuple(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyTuple_Check(self.as_ptr()) != 0 }
+    }
+
+    pub fn is_dict(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyDict_Check(self.as_ptr()) != 0 }
+    }
+
+    /// Whether the class is exactly `tuple`.
+    pub fn is_exact_tuple(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyTuple_CheckExact(self.as_ptr()) != 0 }
+    }
+
+    /// Whether the class is exactly `str` or exactly `bytes`.
+    pub fn is_exact_text(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyUnicode_CheckExact(self.as_ptr()) != 0 || py::PyBytes_CheckExact(self.as_ptr()) != 0 }
+    }
+
+    pub fn is_list(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyList_Check(self.as_ptr()) != 0 }
+    }
+
+    /// Whether it is an instance of an exception class.
+    pub fn is_exception(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyExceptionInstance_Check(self.as_ptr()) != 0 }
+    }
+
+    pub fn is_callable(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyCallable_Check(self.as_ptr()) != 0 }
+    }
+
+    /// Whether its class is `class` or derives from it: what it is in memory, whatever its `__class__` says.
+    pub fn is_instance(&self, class: &Object<'i>) -> bool {
+        // SAFETY: attached; both are classes.
+        unsafe { py::PyType_IsSubtype(py::Py_TYPE(self.as_ptr()), class.as_ptr().cast()) != 0 }
+    }
+
+    pub fn is_true(&self) -> Result<bool, Raised> {
+        // SAFETY: attached.
+        match unsafe { py::PyObject_IsTrue(self.as_ptr()) } {
+            -1 => Err(Raised::set(self.attached)),
+            answer => Ok(answer == 1),
+        }
+    }
+
+    /// `self == other`.
+    pub fn equals(&self, other: &Object<'i>) -> Result<bool, Raised> {
+        // SAFETY: attached.
+        match unsafe { py::PyObject_RichCompareBool(self.as_ptr(), other.as_ptr(), py::Py_EQ) } {
+            -1 => Err(Raised::set(self.attached)),
+            answer => Ok(answer == 1),
+        }
+    }
+
+    /// The value of an `int` (or of what has `__index__`) that fits 64 bits.
+    pub fn to_i64(&self) -> Result<i64, Raised> {
+        // SAFETY: attached.
+        let value = unsafe { py::PyLong_AsLongLong(self.as_ptr()) };
+        match value == -1 && self.attached.has_error() {
+            true => Err(Raised::set(self.attached)),
+            false => Ok(value),
+        }
+    }
+
+    pub fn to_f64(&self) -> Result<f64, Raised> {
+        // SAFETY: attached.
+        let value = unsafe { py::PyFloat_AsDouble(self.as_ptr()) };
+        match value == -1.0 && self.attached.has_error() {
+            true => Err(Raised::set(self.attached)),
+            false => Ok(value),
+        }
+    }
+
+    /// The UTF-8 of a `str`.
+    pub fn to_utf8(&self) -> Result<&str, Raised> {
+        let mut length = 0;
+        // SAFETY: attached; the buffer lives with the object, which `self` keeps.
+        unsafe {
+            let data = py::PyUnicode_AsUTF8AndSize(self.as_ptr(), &mut length);
+            if data.is_null() {
+                return Err(Raised::set(self.attached));
+            }
+            Ok(std::str::from_utf8_unchecked(std::slice::from_raw_parts(data.cast(), length as usize)))
+        }
+    }
+
+    /// The content of a `bytes`.
+    pub fn to_bytes(&self) -> Result<&[u8], Raised> {
+        let (mut data, mut length) = (std::ptr::null_mut(), 0);
+        // SAFETY: attached; the buffer lives with the object, which `self` keeps.
+        unsafe {
+            match py::PyBytes_AsStringAndSize(self.as_ptr(), &mut data, &mut length) {
+                0 => Ok(std::slice::from_raw_parts(data.cast(), length as usize)),
+                _ => Err(Raised::set(self.attached)),
+            }
+        }
+    }
+
+    /// `str(self)`, never failing: what cannot be shown is said.
+    pub fn display(&self) -> String {
+        // SAFETY: attached.
+        let shown = unsafe { Object::owned(self.attached, py::PyObject_Str(self.as_ptr())) };
+        shown.and_then(|text| text.lossy()).unwrap_or_else(|raised| {
+            raised.clear(self.attached);
+            format!("<{} that cannot be shown>", self.type_name())
+        })
+    }
+
+    /// The text of a `str`, lone surrogates replaced by escapes.
+    pub fn lossy(&self) -> Result<String, Raised> {
+        Ok(String::from_utf8_lossy(self.encoded(c"backslashreplace")?.to_bytes()?).into_owned())
+    }
+
+    /// The UTF-8 of a `str` as a `bytes`; `errors` names what is done with lone surrogates.
+    pub fn encoded(&self, errors: &CStr) -> Result<Object<'i>, Raised> {
+        // SAFETY: attached; the names are C strings.
+        unsafe {
+            Object::owned(
+                self.attached,
+                py::PyUnicode_AsEncodedString(self.as_ptr(), c"utf-8".as_ptr(), errors.as_ptr()),
+            )
+        }
+    }
+
+    // ---- using ----
+
+    pub fn attribute(&self, name: &CStr) -> Result<Object<'i>, Raised> {
+        // SAFETY: attached.
+        unsafe { Object::owned(self.attached, py::PyObject_GetAttrString(self.as_ptr(), name.as_ptr())) }
+    }
+
+    pub fn attribute_named(&self, name: &str) -> Result<Object<'i>, Raised> {
+        let name = Object::str(self.attached, name)?;
+        // SAFETY: attached.
+        unsafe { Object::owned(self.attached, py::PyObject_GetAttr(self.as_ptr(), name.as_ptr())) }
+    }
+
+    pub fn set_attribute(&self, name: &CStr, value: &Object<'i>) -> Result<(), Raised> {
+        // SAFETY: attached.
+        match unsafe { py::PyObject_SetAttrString(self.as_ptr(), name.as_ptr(), value.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(Raised::set(self.attached)),
+        }
+    }
+
+    pub fn call<const N: usize>(&self, arguments: [&Object<'i>; N]) -> Result<Object<'i>, Raised> {
+        let pointers = arguments.map(Object::as_ptr);
+        // SAFETY: attached; the arguments are alive for the call.
+        unsafe {
+            Object::owned(
+                self.attached,
+                py::PyObject_Vectorcall(self.as_ptr(), pointers.as_ptr(), N, std::ptr::null_mut()),
+            )
+        }
+    }
+
+    pub fn call_method<const N: usize>(&self, name: &CStr, arguments: [&Object<'i>; N]) -> Result<Object<'i>, Raised> {
+        self.attribute(name)?.call(arguments)
+    }
+
+    pub fn append(&self, item: &Object<'i>) -> Result<(), Raised> {
+        // SAFETY: attached.
+        match unsafe { py::PyList_Append(self.as_ptr(), item.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(Raised::set(self.attached)),
+        }
+    }
+
+    /// `self[key]`.
+    pub fn item(&self, key: &Object<'i>) -> Result<Object<'i>, Raised> {
+        // SAFETY: attached.
+        unsafe { Object::owned(self.attached, py::PyObject_GetItem(self.as_ptr(), key.as_ptr())) }
+    }
+
+    /// `str(self)`.
+    pub fn to_str(&self) -> Result<Object<'i>, Raised> {
+        // SAFETY: attached.
+        unsafe { Object::owned(self.attached, py::PyObject_Str(self.as_ptr())) }
+    }
+
+    /// `repr(self)`.
+    pub fn to_repr(&self) -> Result<Object<'i>, Raised> {
+        // SAFETY: attached.
+        unsafe { Object::owned(self.attached, py::PyObject_Repr(self.as_ptr())) }
+    }
+
+    /// `self[key] = value`.
+    pub fn set_item(&self, key: &Object<'i>, value: &Object<'i>) -> Result<(), Raised> {
+        // SAFETY: attached.
+        match unsafe { py::PyObject_SetItem(self.as_ptr(), key.as_ptr(), value.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(Raised::set(self.attached)),
+        }
+    }
+
+    /// `self[key] = value` with a name as the key.
+    pub fn set(&self, key: &str, value: &Object<'i>) -> Result<(), Raised> {
+        self.set_item(&Object::str(self.attached, key)?, value)
+    }
+
+    /// The items of any iterable.
+    pub fn items(&self) -> Result<Vec<Object<'i>>, Raised> {
+        // SAFETY: attached.
+        let iterator = unsafe { Object::owned(self.attached, py::PyObject_GetIter(self.as_ptr()))? };
+        let mut items = Vec::new();
+        loop {
+            // SAFETY: attached; null with no exception is the end.
+            let next = unsafe { py::PyIter_Next(iterator.as_ptr()) };
+            if next.is_null() {
+                return match self.attached.has_error() {
+                    true => Err(Raised::set(self.attached)),
+                    false => Ok(items),
+                };
+            }
+            // SAFETY: a new reference.
+            items.push(unsafe { Object::owned(self.attached, next)? });
+        }
+    }
+
+    /// Imports a module by its dotted name.
+    pub fn import(attached: Attached<'i>, name: &CStr) -> Result<Self, Raised> {
+        // SAFETY: attached.
+        unsafe { Self::owned(attached, py::PyImport_ImportModule(name.as_ptr())) }
+    }
+}
+
+/// A reference that outlives its attachment: kept by the record of the interpreter it belongs to.
+///
+/// Dropping it without `release` leaks the object, which is the safe thing when nobody is attached.
+pub struct Kept(NonNull<py::PyObject>);
+
+// SAFETY: the pointer is only used by `get` and `release`, which ask for an attached thread.
+unsafe impl Send for Kept {}
+// SAFETY: as above.
+unsafe impl Sync for Kept {}
+
+impl Kept {
+    /// The object, for a thread attached to the interpreter that it belongs to.
+    ///
+    /// # Safety
+    /// `attached` is to the interpreter that made it.
+    pub unsafe fn get<'i>(&self, attached: Attached<'i>) -> Object<'i> {
+        // SAFETY: the caller's; the reference keeps the object alive.
+        unsafe { Object::borrowed(attached, self.0.as_ptr()) }
+    }
+
+    /// The pointer, alive for as long as this.
+    pub fn as_ptr(&self) -> *mut py::PyObject {
+        self.0.as_ptr()
+    }
+
+    /// Gives the reference back.
+    ///
+    /// # Safety
+    /// `attached` is to the interpreter that made it.
+    pub unsafe fn release(self, attached: Attached<'_>) {
+        // SAFETY: the caller's; the reference is ours to give.
+        drop(unsafe { Object::owned(attached, self.0.as_ptr()) });
+    }
+}
