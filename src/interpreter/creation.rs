@@ -1,0 +1,243 @@
+//! Interpreters by name: made once on first use, whoever comes first, and published when ready.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::cpython::{self, AttachGuard, Attached, Object, Raised};
+use crate::ffi::python as py;
+
+use super::runtime::Runtime;
+use super::{Gil, Interpreter, MAIN};
+
+/// Why there is no interpreter of that name. The log has the details.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateError(pub String);
+
+impl fmt::Display for CreateError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// The place of one name.
+#[derive(Default)]
+pub(super) struct Slot {
+    state: Mutex<SlotState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+enum SlotState {
+    /// Nobody has asked yet.
+    #[default]
+    Empty,
+    /// The last try failed, at this time. A failed interpreter cannot be ended safely, so tries are kept apart.
+    Failed(CreateError, Instant),
+    /// A thread is making it.
+    Creating,
+    Ready(&'static Interpreter),
+}
+
+thread_local! {
+    /// The interpreters that this thread has used, the latest first.
+    static RECENT: RefCell<Vec<&'static Interpreter>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How long after a failure the next request tries again.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// How many names a thread remembers.
+const REMEMBERED: usize = 16;
+
+/// The interpreter of that name, made now if need be.
+///
+/// Threads that come while it is being made wait for it, and only for it. This thread must not be attached.
+pub fn get(runtime: &'static Runtime, name: &[u8]) -> Result<&'static Interpreter, CreateError> {
+    if let Some(known) = recent(name) {
+        return Ok(known);
+    }
+    let interpreter = slot(runtime, name).get_or_create(runtime, name)?;
+    RECENT.with_borrow_mut(|recent| {
+        recent.truncate(REMEMBERED - 1);
+        recent.insert(0, interpreter);
+    });
+    Ok(interpreter)
+}
+
+fn recent(name: &[u8]) -> Option<&'static Interpreter> {
+    RECENT.with_borrow_mut(|recent| {
+        let index = recent.iter().position(|known| known.name() == name)?;
+        if index > 0 {
+            recent.swap(0, index);
+        }
+        Some(recent[0])
+    })
+}
+
+fn slot(runtime: &Runtime, name: &[u8]) -> Arc<Slot> {
+    let mut slots = locked(&runtime.slots);
+    match slots.get(name) {
+        Some(slot) => Arc::clone(slot),
+        None => Arc::clone(slots.entry(name.into()).or_default()),
+    }
+}
+
+/// Every interpreter that is ready now, as far as that can be told without waiting: a signal handler may have interrupted
+/// this very thread while it held a lock.
+pub(super) fn all(runtime: &Runtime) -> Vec<&'static Interpreter> {
+    let Ok(slots) = runtime.slots.try_lock() else { return Vec::new() };
+    slots.values().filter_map(|slot| slot.ready()).collect()
+}
+
+impl Slot {
+    fn ready(&self) -> Option<&'static Interpreter> {
+        match self.state.try_lock().as_deref() {
+            Ok(SlotState::Ready(interpreter)) => Some(interpreter),
+            _ => None,
+        }
+    }
+
+    fn get_or_create(&self, runtime: &'static Runtime, name: &[u8]) -> Result<&'static Interpreter, CreateError> {
+        let mut state = locked(&self.state);
+        loop {
+            match &*state {
+                SlotState::Ready(interpreter) => return Ok(interpreter),
+                SlotState::Creating => {
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                SlotState::Failed(error, at) if at.elapsed() < RETRY_AFTER => return Err(error.clone()),
+                SlotState::Empty | SlotState::Failed(..) => {
+                    *state = SlotState::Creating;
+                    drop(state);
+                    return Creation { slot: self, outcome: Err(CreateError("its creation panicked".into())) }
+                        .run(runtime, name);
+                }
+            }
+        }
+    }
+}
+
+/// A creation under way; on drop, also by a panic, whoever waits is told.
+struct Creation<'a> {
+    slot: &'a Slot,
+    outcome: Result<&'static Interpreter, CreateError>,
+}
+
+impl Creation<'_> {
+    fn run(mut self, runtime: &'static Runtime, name: &[u8]) -> Result<&'static Interpreter, CreateError> {
+        let begun = Instant::now();
+        self.outcome = create(runtime, name);
+        let interpreter = self.outcome.clone()?;
+        tracing::info!(
+            "MP0301: interpreter '{}' (id {}, {} GIL) created in {} ms",
+            interpreter.display_name(),
+            interpreter.id(),
+            interpreter.gil(),
+            begun.elapsed().as_millis()
+        );
+        Ok(interpreter)
+    }
+}
+
+impl Drop for Creation<'_> {
+    fn drop(&mut self) {
+        *locked(&self.slot.state) = match &self.outcome {
+            Ok(interpreter) => SlotState::Ready(interpreter),
+            Err(error) => SlotState::Failed(error.clone(), Instant::now()),
+        };
+        self.slot.changed.notify_all();
+    }
+}
+
+fn create(runtime: &'static Runtime, name: &[u8]) -> Result<&'static Interpreter, CreateError> {
+    let shown = String::from_utf8_lossy(name);
+    let gil = runtime.options.gil.of(name);
+    let (state, guard) = enter_new(runtime, name, gil).map_err(|sentence| {
+        tracing::error!(
+            "MP0302: interpreter '{shown}' ({gil} GIL) could not be created: {sentence}. Requests for it are answered with 500; after 10 s the next one tries again."
+        );
+        CreateError(sentence)
+    })?;
+    let attached = guard.attached();
+    // SAFETY: attached; the interpreter is alive.
+    let id = unsafe { py::PyInterpreterState_GetID(state) };
+    // Interpreters live as long as the process: leaked on purpose, also one that failed, since it cannot be ended safely.
+    let interpreter: &'static Interpreter = Box::leak(Box::new(Interpreter {
+        name: name.into(),
+        state,
+        id,
+        gil,
+        equipment: OnceLock::new(),
+        exit_work: Mutex::default(),
+    }));
+    match runtime.options.setup.set_up(attached, interpreter) {
+        Ok(equipment) => {
+            let _ = interpreter.equipment.set(equipment);
+            Ok(interpreter)
+        }
+        Err(raised) => Err(report_setup(attached, raised, interpreter)),
+    }
+}
+
+fn enter_new(
+    runtime: &'static Runtime,
+    name: &[u8],
+    gil: Gil,
+) -> Result<(*mut py::PyInterpreterState, AttachGuard), String> {
+    if name == MAIN {
+        // SAFETY: the main interpreter is alive and Python is not finalized.
+        let guard = unsafe { cpython::attach(runtime.main) }.ok_or("the child is about to end")?;
+        return Ok((runtime.main, guard));
+    }
+    if gil == Gil::Own {
+        prepare_main(runtime);
+    }
+    // SAFETY: as above.
+    let made = unsafe { cpython::new_interpreter(runtime.main, gil == Gil::Own) }?;
+    Ok((made.state, made.guard))
+}
+
+/// Loads in the main interpreter, once, what CPython 3.12 must not meet first in an interpreter with its own GIL.
+///
+/// There, a second interpreter's refused import of the C parts of `datetime` or `decimal` frees memory twice if the main
+/// interpreter has never loaded them (seen with 3.12.1; gone in 3.13).
+fn prepare_main(runtime: &'static Runtime) {
+    static DONE: OnceLock<()> = OnceLock::new();
+    if !cfg!(all(Py_3_12, not(Py_3_13))) {
+        return;
+    }
+    DONE.get_or_init(|| {
+        // SAFETY: the main interpreter is alive and Python is not finalized.
+        let Some(guard) = (unsafe { cpython::attach(runtime.main) }) else { return };
+        for name in [c"datetime", c"decimal"] {
+            if let Err(raised) = Object::import(guard.attached(), name) {
+                raised.clear(guard.attached());
+            }
+        }
+    });
+}
+
+fn report_setup(attached: Attached<'_>, raised: Raised, interpreter: &Interpreter) -> CreateError {
+    let exception = raised.fetch(attached);
+    let summary = exception.summary();
+    tracing::error!(
+        "MP0303: interpreter '{}' could not be set up: {summary}. Requests for it are answered with 500; after 10 s the next one tries again.",
+        interpreter.display_name()
+    );
+    for line in exception.traceback().iter().flat_map(|entry| entry.lines()) {
+        tracing::error!("MP0303: {line}");
+    }
+    CreateError(summary)
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes the work that is to be done at the end.
+pub(super) fn take_exit_work(interpreter: &Interpreter) -> Vec<super::ExitWork> {
+    mem::take(&mut *locked(&interpreter.exit_work))
+}

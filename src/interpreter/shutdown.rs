@@ -1,0 +1,74 @@
+//! The end of the child: what was registered for it runs, bounded in time, and Python threads are held still.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cpython;
+
+use super::creation::{all, take_exit_work};
+use super::{Gil, Interpreter, runtime};
+
+/// Ends Python's part in this process, in `bound` at most.
+///
+/// CPython is not finalized: that would wait for every thread a handler has started. Nothing is run if this thread is
+/// inside a callback, as when a signal handler ends a prefork child in the middle of a request.
+pub fn shutdown(bound: Duration) {
+    let Some(runtime) = runtime() else { return };
+    cpython::close();
+    if cpython::is_in_python() {
+        tracing::debug!(
+            "MP0103: the child ends in the middle of a Python handler: what was registered for its exit is not run"
+        );
+        return;
+    }
+    let (own, shared): (Vec<_>, Vec<_>) =
+        all(runtime).into_iter().partition(|interpreter| interpreter.gil() == Gil::Own);
+    let groups = own.into_iter().map(|interpreter| vec![interpreter]).chain((!shared.is_empty()).then_some(shared));
+    let (done, finished) = mpsc::channel();
+    let mut busy = Vec::new();
+    for group in groups {
+        let done = done.clone();
+        let named = named(&group);
+        let started = thread::Builder::new().name("mod_python exit".into()).spawn(move || end(&group, done));
+        if started.is_ok() {
+            busy.push(named);
+        }
+    }
+    let deadline = Instant::now() + bound;
+    while !busy.is_empty() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(ended) = finished.recv_timeout(left) else {
+            tracing::warn!(
+                "MP0104: Python code was still busy after {} s when the child ended, in {}: some of what was registered for its exit has not run",
+                bound.as_secs(),
+                busy.join(" or ")
+            );
+            return;
+        };
+        busy.retain(|named| *named != ended);
+    }
+}
+
+/// The interpreters of a group, for a message.
+fn named(group: &[&'static Interpreter]) -> String {
+    group.iter().map(|interpreter| format!("'{}'", interpreter.display_name())).collect::<Vec<_>>().join(", ")
+}
+
+/// Runs the exit work of interpreters that share a GIL, and then keeps that GIL, so that no Python thread runs into the
+/// process's own exit.
+fn end(group: &[&'static Interpreter], done: mpsc::Sender<String>) {
+    for interpreter in group {
+        // SAFETY: the interpreter lives as long as the process, which never finalizes Python.
+        let guard = unsafe { cpython::attach_at_exit(interpreter.state) };
+        for work in take_exit_work(interpreter).into_iter().rev() {
+            let _ = cpython::caught(|| work(guard.attached()));
+        }
+        if group.last().is_some_and(|last| std::ptr::eq(*last, *interpreter)) {
+            let _ = done.send(named(group));
+            loop {
+                thread::park();
+            }
+        }
+    }
+}
