@@ -1,0 +1,85 @@
+//! What handlers call on a connection.
+
+use crate::cpython::{Arguments, Instance, Method, Object, Raised, method};
+use crate::httpd::{Amount, Place};
+use crate::objects::logging;
+
+use super::ConnectionObject;
+
+pub(super) static METHODS: &[Method] = &[
+    method!(
+        ConnectionObject,
+        c"log_error",
+        log_error,
+        c"log_error(message, level=APLOG_ERR): an entry in the error log, with the connection."
+    ),
+    method!(
+        ConnectionObject,
+        c"read",
+        read,
+        c"read(n=0): bytes from the client: what is there, at most n, or with -1 everything; None at the end."
+    ),
+    method!(
+        ConnectionObject,
+        c"readline",
+        readline,
+        c"readline(n=0): a line from the client, or at most n bytes of it; None at the end."
+    ),
+    method!(ConnectionObject, c"write", write, c"write(data): send to the client at once."),
+    Method::END,
+];
+
+type This<'a, 'i> = &'a Instance<'i, ConnectionObject>;
+type Answer<'i> = Result<Object<'i>, Raised>;
+
+fn log_error<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Answer<'i> {
+    arguments.expect(1, 2)?;
+    let used = this.enter(this.attached())?;
+    logging::log_error(&arguments, Place::Connection(used.connection().as_ptr()))
+}
+
+fn read<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Answer<'i> {
+    arguments.expect(0, 1)?;
+    let attached = this.attached();
+    let amount = match arguments.int_or(0, 0)? {
+        0 => Amount::Available,
+        count => usize::try_from(count).map_or(Amount::All, Amount::UpTo),
+    };
+    let used = this.enter(attached)?;
+    let connection = used.connection();
+    match attached.detach(|| connection.read(amount)) {
+        Ok(Some(data)) => Object::bytes(attached, &data),
+        Ok(None) => Ok(Object::none(attached)),
+        Err(error) => Err(this.failed(attached, "Connection read", error)),
+    }
+}
+
+fn readline<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Answer<'i> {
+    arguments.expect(0, 1)?;
+    let attached = this.attached();
+    let most = usize::try_from(arguments.int_or(0, 0)?).ok().filter(|most| *most > 0);
+    let used = this.enter(attached)?;
+    let connection = used.connection();
+    match attached.detach(|| connection.read_line(most)) {
+        Ok(Some(line)) => Object::bytes(attached, &line),
+        Ok(None) => Ok(Object::none(attached)),
+        Err(error) => Err(this.failed(attached, "Connection read", error)),
+    }
+}
+
+fn write<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Answer<'i> {
+    arguments.expect(1, 1)?;
+    let attached = this.attached();
+    let data = arguments.required(0)?;
+    let used = this.enter(attached)?;
+    let connection = used.connection();
+    let send = |bytes: &[u8]| match bytes {
+        [] => Ok(()),
+        bytes => attached.detach(|| connection.write(bytes)),
+    };
+    let sent = if data.is_str() { send(data.to_utf8()?.as_bytes()) } else { data.with_buffer(send)? };
+    match sent {
+        Ok(()) => Ok(Object::none(attached)),
+        Err(error) => Err(this.failed(attached, "Connection write", error)),
+    }
+}

@@ -1,0 +1,127 @@
+//! `mp_hlist`: the handlers of the running phase.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use crate::cpython::{
+    Arguments, Attached, Class, GetSet, Instance, Method, Object, Raised, Repr, getter, method, new_instance, repr_slot,
+};
+use crate::ffi::python as py;
+use crate::httpd::Request;
+
+use super::equipment::Equipment;
+use super::request::RequestShared;
+
+/// The list of handlers that is running for a request, seen from the one whose turn it is.
+pub struct HlistObject {
+    shared: Arc<RequestShared>,
+}
+
+/// A copy of what the list says of the handler whose turn it is.
+struct Current {
+    handler: String,
+    directory: Option<Vec<u8>>,
+    is_location: bool,
+}
+
+type This<'a, 'i> = &'a Instance<'i, HlistObject>;
+
+impl HlistObject {
+    /// The list of a request.
+    pub fn of_request<'i>(
+        attached: Attached<'i>,
+        equipment: &Equipment,
+        shared: Arc<RequestShared>,
+    ) -> Result<Object<'i>, Raised> {
+        // SAFETY: the class was made from `HlistObject` in this interpreter.
+        unsafe { new_instance(attached, equipment.classes.hlist.as_ptr(), Self { shared }) }
+    }
+
+    /// The handler whose turn it is; `None` past the end.
+    fn current(&self, attached: Attached<'_>) -> Result<Option<Current>, Raised> {
+        let used = self.shared.lease.enter(attached)?;
+        // SAFETY: the request is lent, and this thread is the one that uses it.
+        let request = unsafe { Request::from_raw(used.as_ptr()) };
+        let state = self.shared.state();
+        Ok(state.handlers.get(state.current).map(|entry| Current {
+            handler: entry.text.to_owned(),
+            directory: entry.section.directory_for(request.filename()),
+            is_location: entry.section.is_location(),
+        }))
+    }
+}
+
+/// A part of the current handler, or None past the end.
+fn part<'i>(this: This<'_, 'i>, of: impl FnOnce(Current) -> Result<Object<'i>, Raised>) -> Result<Object<'i>, Raised> {
+    this.current(this.attached())?.map_or_else(|| Ok(Object::none(this.attached())), of)
+}
+
+fn handler<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
+    part(this, |current| Object::str(this.attached(), &current.handler))
+}
+
+fn directory<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
+    part(this, |current| super::text::from_httpd(this.attached(), current.directory.as_deref()))
+}
+
+fn silent<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
+    part(this, |_| Object::int(this.attached(), 0))
+}
+
+fn is_location<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
+    part(this, |current| Object::int(this.attached(), current.is_location.into()))
+}
+
+fn next<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 0)?;
+    let attached = this.attached();
+    let _used = this.shared.lease.enter(attached)?;
+    let mut state = this.shared.state();
+    state.current = state.handlers.len().min(state.current + 1);
+    drop(state);
+    Ok(Object::none(attached))
+}
+
+static METHODS: &[Method] =
+    &[method!(HlistObject, c"next", next, c"next(): go on to the next handler of the list"), Method::END];
+
+static MEMBERS: &[GetSet] = &[
+    getter!(HlistObject, c"handler", handler, c"The handler as the configuration gives it."),
+    getter!(HlistObject, c"directory", directory, c"The directory of the section that holds the directive, or None."),
+    getter!(HlistObject, c"silent", silent, c"1 if the handler may be missing from its module, else 0."),
+    getter!(HlistObject, c"is_location", is_location, c"1 if the directory is the argument of a <Location>, else 0."),
+    GetSet::END,
+];
+
+impl Class for HlistObject {
+    const NAME: &'static CStr = c"builtins.mp_hlist";
+    const DOC: &'static CStr = c"The handlers of the running phase. Past the end of the list every attribute is None.";
+
+    fn methods() -> &'static [Method] {
+        METHODS
+    }
+
+    fn members() -> &'static [GetSet] {
+        MEMBERS
+    }
+
+    fn slots() -> Vec<py::PyType_Slot> {
+        vec![repr_slot::<Self>()]
+    }
+}
+
+impl Repr for HlistObject {
+    fn repr<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
+        let attached = this.attached();
+        let Some(current) = this.current(attached)? else {
+            return Object::str(attached, "{}");
+        };
+        let quoted = |text: Object<'i>| text.to_repr()?.lossy();
+        let mut shown = format!("{{'handler':{}", quoted(Object::str(attached, &current.handler)?)?);
+        if let Some(directory) = &current.directory {
+            shown += &format!(",'directory':{}", quoted(Object::text(attached, directory)?)?);
+        }
+        let is_location = if current.is_location { "True" } else { "False" };
+        Object::str(attached, &format!("{shown},'is_location':{is_location},'silent':0}}"))
+    }
+}

@@ -1,0 +1,270 @@
+//! This module's record of a request, in httpd's request_config: what its Python objects share, and who holds them.
+
+use std::sync::Arc;
+
+use crate::config::{HandlerEntry, Phase, Selected};
+use crate::cpython::{Attached, Instance, Kept, Object, Raised, state_of};
+use crate::ffi::httpd as raw;
+use crate::httpd::{LogScope, Place, Request, printed};
+use crate::interpreter::Interpreter;
+
+use super::lease::Entered;
+use super::serving::Serving;
+use super::{RequestObject, RequestShared};
+
+/// One request's record. It lives until the request's last callback needs it no more, or until the request's pool goes.
+pub struct Record {
+    shared: Arc<RequestShared>,
+    /// The request's object in each interpreter that it has visited.
+    objects: Vec<(&'static Interpreter, Kept)>,
+    /// Callbacks of this request under way on its thread: they nest.
+    depth: usize,
+    /// The pool has been told to dispose of this record.
+    guarded: bool,
+}
+
+/// A callback of a request: when dropped, also by a panic, nothing of the request can be reached through its objects any more.
+pub struct Callback<'r> {
+    request: Request<'r>,
+    attached: Attached<'r>,
+    interpreter: &'static Interpreter,
+    record: *mut Record,
+    outer: Option<(&'static str, &'static [HandlerEntry<'static>], usize)>,
+    status: i32,
+    /// Ended first when the callback ends.
+    serving: Option<Serving>,
+}
+
+impl<'r> Callback<'r> {
+    /// Lends the request to Python for a phase whose handlers run in `interpreter`, to which this thread is attached.
+    pub fn begin(
+        attached: Attached<'r>,
+        interpreter: &'static Interpreter,
+        request: Request<'r>,
+        phase: Phase,
+        selected: &Selected<'r>,
+    ) -> Self {
+        let record = Record::of(request);
+        // SAFETY: the record is this request's own, and only its thread touches it.
+        let own = unsafe { &mut *record };
+        own.depth += 1;
+        // Inside another callback of the request, a thread that a handler has left behind may be using it.
+        let _turn = own.turn(attached);
+        let mut state = own.shared.state();
+        let outer = state.phase.map(|phase| (phase, state.handlers, state.current));
+        state.phase = Some(phase.directive());
+        state.extension = selected.extension.map(str::to_owned);
+        // SAFETY: the configuration outlives the callback, at whose end the reference is dropped.
+        state.handlers = unsafe {
+            std::mem::transmute::<&'r [HandlerEntry<'r>], &'static [HandlerEntry<'static>]>(selected.handlers)
+        };
+        state.current = 0;
+        drop(state);
+        // SAFETY: the request is live during the callback, at whose end the lease is suspended.
+        unsafe { own.shared.lease.lend(request.as_ptr()) };
+        // SAFETY: the record lives until the callback ends, which ends this first.
+        let serving = Some(unsafe { Serving::begin(interpreter, record) });
+        Self { request, attached, interpreter, record, outer, status: request.fields().status, serving }
+    }
+
+    /// The request's status before its handlers ran.
+    pub fn status_before(&self) -> i32 {
+        self.status
+    }
+
+    /// Keeps other threads from the request until dropped.
+    pub fn enter(&self) -> Result<Entered<'_, raw::request_rec>, Raised> {
+        self.record().shared.lease.enter(self.attached)
+    }
+
+    /// Takes the request back from Python early, so that threads that handlers have left behind cannot get in between.
+    pub fn take_back(&self) {
+        if self.record().depth == 1 {
+            self.record().shared.suspend(self.attached);
+        }
+    }
+
+    fn record(&self) -> &Record {
+        // SAFETY: alive until the outermost callback ends.
+        unsafe { &*self.record }
+    }
+
+    /// Goes on to the next handler of the list; a handler may have skipped some with `req.hlist.next()`.
+    pub fn advance(&self) -> usize {
+        let _turn = self.record().turn(self.attached);
+        let mut state = self.record().shared.state();
+        state.current += 1;
+        state.current
+    }
+
+    /// The request's object in this interpreter, made at the first call.
+    pub fn object(&self) -> Result<Object<'r>, Raised> {
+        // SAFETY: only this thread touches the record, and no reference into it is held.
+        unsafe { (*self.record).object(self.attached, self.interpreter) }
+    }
+}
+
+impl Drop for Callback<'_> {
+    fn drop(&mut self) {
+        drop(self.serving.take());
+        if self.attached.has_error() {
+            // Left behind by a panic.
+            Raised::set(self.attached).clear(self.attached);
+        }
+        // SAFETY: as in `begin`.
+        let own = unsafe { &mut *self.record };
+        own.depth -= 1;
+        if own.depth > 0 {
+            let _turn = own.turn(self.attached);
+            let mut state = own.shared.state();
+            let (phase, handlers, current) = self.outer.map_or((None, &[] as &[_], 0), |(p, h, c)| (Some(p), h, c));
+            (state.phase, state.handlers, state.current) = (phase, handlers, current);
+            return;
+        }
+        own.shared.suspend(self.attached);
+        let is_read = {
+            let mut state = own.shared.state();
+            state.phase = None;
+            state.handlers = &[];
+            state.body.is_started()
+        };
+        own.let_go(self.attached, self.interpreter);
+        // What was read ahead of the body is for the request's other handlers.
+        if own.objects.is_empty() && !own.guarded && !is_read {
+            self.request.set_record::<Record>(std::ptr::null_mut());
+            // SAFETY: made by `begin`; nobody else has the pointer now.
+            drop(unsafe { Box::from_raw(self.record) });
+        } else {
+            own.guard(self.request);
+        }
+    }
+}
+
+impl Record {
+    /// The record of a request, made at the first call.
+    fn of(request: Request<'_>) -> *mut Self {
+        let known: *mut Self = request.record();
+        if !known.is_null() {
+            return known;
+        }
+        // Related requests share pool and connection, so one thread at a time uses any of them.
+        let fields = request.fields();
+        let related = [fields.main, fields.prev, fields.next].into_iter().find_map(|relative| {
+            // SAFETY: null, or a live request of the same thread; its record, if it has one, lives until its pool goes.
+            unsafe {
+                let record: *const Self = (!relative.is_null()).then(|| Request::from_raw(relative).record())?;
+                record.as_ref().map(|record| Arc::clone(&record.shared))
+            }
+        });
+        let record = Box::into_raw(Box::new(Self {
+            shared: RequestShared::new(related),
+            objects: Vec::new(),
+            depth: 0,
+            guarded: false,
+        }));
+        request.set_record(record);
+        record
+    }
+
+    /// Keeps other threads from what is shared while the request is lent.
+    fn turn(&self, attached: Attached<'_>) -> Option<Entered<'_, raw::request_rec>> {
+        match self.shared.lease.is_lent() {
+            true => self.shared.lease.enter(attached).map_err(|raised| raised.clear(attached)).ok(),
+            false => None,
+        }
+    }
+
+    pub(super) fn object<'i>(
+        &mut self,
+        attached: Attached<'i>,
+        interpreter: &'static Interpreter,
+    ) -> Result<Object<'i>, Raised> {
+        let known = self.objects.iter().find(|(known, _)| std::ptr::eq(*known, interpreter));
+        if let Some((_, kept)) = known {
+            // SAFETY: made in this interpreter.
+            return Ok(unsafe { kept.get(attached) });
+        }
+        let object = RequestObject::create(attached, interpreter, Arc::clone(&self.shared))?;
+        self.objects.push((interpreter, object.clone().keep()));
+        Ok(object)
+    }
+
+    /// Lets the request's pool dispose of this record.
+    fn guard(&mut self, request: Request<'_>) {
+        if !self.guarded {
+            self.guarded = true;
+            let disposal = Disposal { record: self, request: request.as_ptr() };
+            request.pool().before_cleanup(move || disposal.run());
+        }
+    }
+
+    /// Drops the object of this interpreter if nobody could tell: it is not held elsewhere and nothing was set on it.
+    fn let_go(&mut self, attached: Attached<'_>, interpreter: &'static Interpreter) {
+        let Some(index) = self.objects.iter().position(|(known, _)| std::ptr::eq(*known, interpreter)) else {
+            return;
+        };
+        // SAFETY: the object is this interpreter's and alive.
+        let instance = unsafe { state_of::<RequestObject>(attached, self.objects[index].1.as_ptr()) };
+        if instance.is_unshared() && !instance.has_attributes() {
+            let (_, kept) = self.objects.swap_remove(index);
+            // SAFETY: made in this interpreter.
+            unsafe { kept.release(attached) };
+        }
+    }
+}
+
+/// What the request's pool does with the record when it goes.
+struct Disposal {
+    record: *mut Record,
+    request: *mut raw::request_rec,
+}
+
+impl Disposal {
+    fn run(self) {
+        // What objects that go with the request print still belongs to it.
+        // SAFETY: the request is alive until its pool's own cleanups have run.
+        let _scope = unsafe { LogScope::enter(Place::Request(self.request)) };
+        // SAFETY: the record was made by `of` and given to the pool once; the request lives as long as its pool. A
+        // cleanup that runs after this one finds no record, and makes another if it needs one.
+        let record = unsafe {
+            Request::from_raw(self.request).set_record::<Record>(std::ptr::null_mut());
+            Box::from_raw(self.record)
+        };
+        for (interpreter, kept) in record.objects {
+            // Without an interpreter to enter, at the end of the child, the object is left alone.
+            if let Some(guard) = interpreter.attach() {
+                // SAFETY: made in this interpreter.
+                unsafe { kept.release(guard.attached()) };
+                drop(guard);
+                printed::flush(None);
+            }
+        }
+    }
+}
+
+/// The object of a request that `this` one is related to (`main`, `prev`, `next`); `None` for null.
+///
+/// It is the one that the other request's own handlers see. It is lent for as long as the callback of `this` runs.
+///
+/// # Safety
+/// `pointer` is null or a live request of the same thread, taken from `this` one's record.
+pub unsafe fn relative<'i>(
+    this: &Instance<'i, RequestObject>,
+    pointer: *mut raw::request_rec,
+) -> Result<Object<'i>, Raised> {
+    let attached = this.attached();
+    if pointer.is_null() {
+        return Ok(Object::none(attached));
+    }
+    // SAFETY: the caller's; the record is that request's own.
+    unsafe {
+        let request = Request::from_raw(pointer);
+        let record = &mut *Record::of(request);
+        record.guard(request);
+        if !record.shared.lease.is_lent() {
+            record.shared.lease.lend(pointer);
+            this.shared().state().relatives.push(Arc::clone(&record.shared));
+        }
+        record.object(attached, this.interpreter())
+    }
+}

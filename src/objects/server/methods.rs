@@ -1,0 +1,65 @@
+//! What handlers call on a server.
+
+use crate::config::server_config;
+use crate::cpython::{Arguments, Instance, Method, Object, Raised, method};
+use crate::httpd::Place;
+use crate::objects::equipment::equipment_of;
+use crate::objects::settings::{self, Shown};
+use crate::objects::{cleanup, logging};
+
+use super::ServerObject;
+
+pub(super) static METHODS: &[Method] = &[
+    method!(ServerObject, c"get_config", get_config, c"get_config(): the server's Python directives, a table."),
+    method!(ServerObject, c"get_options", get_options, c"get_options(): the server's PythonOptions, a table."),
+    method!(
+        ServerObject,
+        c"log_error",
+        log_error,
+        c"log_error(message, level=APLOG_ERR): an entry in the server's error log."
+    ),
+    method!(
+        ServerObject,
+        c"register_cleanup",
+        register_cleanup,
+        c"register_cleanup(req, callable, data=None): have callable(data) called when the child exits."
+    ),
+    Method::END,
+];
+
+type This<'a, 'i> = &'a Instance<'i, ServerObject>;
+
+fn get_config<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 0)?;
+    let attached = this.attached();
+    let configured = server_config(this.server).map(|config| &config.settings);
+    settings::directives(attached, equipment_of(attached, this.interpreter)?, configured)
+}
+
+fn get_options<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 0)?;
+    let attached = this.attached();
+    let configured = server_config(this.server).map(|config| &config.settings);
+    settings::options(attached, equipment_of(attached, this.interpreter)?, configured, Shown::All)
+}
+
+fn log_error<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(1, 2)?;
+    logging::log_error(&arguments, Place::Server(this.server.as_ptr()))
+}
+
+fn register_cleanup<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(2, 3)?;
+    let attached = this.attached();
+    let (request, callable) = (arguments.required(0)?, arguments.required(1)?);
+    // SAFETY: the class is this interpreter's.
+    let class = unsafe { equipment_of(attached, this.interpreter)?.classes.request.get(attached) };
+    if !request.is_instance(&class) {
+        return Err(Raised::value_error(attached, "first argument must be a request object"));
+    }
+    if !callable.is_callable() {
+        return Err(Raised::value_error(attached, "second argument must be a callable object"));
+    }
+    cleanup::at_child_exit(this.interpreter, this.server, callable, arguments.get(2));
+    Ok(Object::none(attached))
+}

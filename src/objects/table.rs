@@ -1,0 +1,271 @@
+//! `mp_table`: httpd's tables as Python sees them, and tables of Python's own that behave the same.
+
+mod entries;
+mod filling;
+mod headers;
+mod iterating;
+mod methods;
+mod shown;
+
+use std::ffi::CStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::cpython::{
+    Attached, Class, GetSet, Initialise, Instance, Mapping, Method, Object, Raised, Repr, initialise_slot,
+    mapping_slots, new_instance, repr_slot,
+};
+use crate::ffi::httpd as raw;
+use crate::ffi::python as py;
+use crate::httpd::Table;
+
+use super::equipment::Equipment;
+use super::request::RequestShared;
+use super::text;
+
+use entries::{Entries, Entry, OwnEntries, Wanted};
+
+/// The tables of a request that Python sees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RequestTable {
+    HeadersIn,
+    HeadersOut,
+    ErrHeadersOut,
+    SubprocessEnv,
+    Notes,
+}
+
+impl RequestTable {
+    fn of(self, request: &raw::request_rec) -> *mut raw::apr_table_t {
+        match self {
+            Self::HeadersIn => request.headers_in,
+            Self::HeadersOut => request.headers_out,
+            Self::ErrHeadersOut => request.err_headers_out,
+            Self::SubprocessEnv => request.subprocess_env,
+            Self::Notes => request.notes,
+        }
+    }
+
+    /// The attribute of the request, for messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::HeadersIn => "headers_in",
+            Self::HeadersOut => "headers_out",
+            Self::ErrHeadersOut => "err_headers_out",
+            Self::SubprocessEnv => "subprocess_env",
+            Self::Notes => "notes",
+        }
+    }
+}
+
+/// Where the entries of a table are.
+enum Place {
+    /// Here: nothing of httpd's is involved.
+    Own(Mutex<OwnEntries>),
+    /// In a request, for as long as it is lent.
+    Request(Arc<RequestShared>, RequestTable),
+    /// In the notes of a request's connection, for as long as the request is lent.
+    ConnectionNotes(Arc<RequestShared>),
+}
+
+/// A table: ordered, several values under one key, keys compared without regard to case.
+pub struct TableObject {
+    place: Place,
+}
+
+type This<'a, 'i> = &'a Instance<'i, TableObject>;
+
+impl TableObject {
+    /// The live table of a request. It is looked up in httpd's record at each use, so that it follows when httpd swaps tables.
+    pub fn of_request<'i>(
+        attached: Attached<'i>,
+        equipment: &Equipment,
+        shared: Arc<RequestShared>,
+        which: RequestTable,
+    ) -> Result<Object<'i>, Raised> {
+        Self::make(attached, equipment, Place::Request(shared, which))
+    }
+
+    /// The live notes of the request's connection.
+    pub fn of_connection_notes<'i>(
+        attached: Attached<'i>,
+        equipment: &Equipment,
+        shared: Arc<RequestShared>,
+    ) -> Result<Object<'i>, Raised> {
+        Self::make(attached, equipment, Place::ConnectionNotes(shared))
+    }
+
+    /// An independent table with copies of the entries.
+    pub fn with_entries<'i, 'a>(
+        attached: Attached<'i>,
+        equipment: &Equipment,
+        entries: impl IntoIterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+    ) -> Result<Object<'i>, Raised> {
+        let entries = entries.into_iter().map(|(key, value)| (key.into(), value.map(Into::into))).collect();
+        Self::make(attached, equipment, Place::Own(Mutex::new(entries)))
+    }
+
+    fn make<'i>(attached: Attached<'i>, equipment: &Equipment, place: Place) -> Result<Object<'i>, Raised> {
+        // SAFETY: the class was made from `TableObject` in this interpreter.
+        unsafe { new_instance(attached, equipment.classes.table.as_ptr(), Self { place }) }
+    }
+
+    /// Uses the entries. `work` must not call Python: another thread may be waiting, attached.
+    ///
+    /// # Errors
+    /// `RuntimeError` when the time of the request is over.
+    fn with<R>(&self, attached: Attached<'_>, work: impl FnOnce(&mut dyn Entries) -> R) -> Result<R, Raised> {
+        let (shared, which) = match &self.place {
+            Place::Own(entries) => return Ok(work(&mut *entries.lock().unwrap_or_else(PoisonError::into_inner))),
+            Place::Request(shared, which) => (shared, Some(*which)),
+            Place::ConnectionNotes(shared) => (shared, None),
+        };
+        let used = shared.lease.enter(attached)?;
+        // SAFETY: the request is lent, and its connection outlives it; only this thread uses them until `used` is dropped.
+        let table = unsafe {
+            let request = &*used.as_ptr();
+            Table::from_raw(which.map_or_else(|| (*request.connection).notes, |which| which.of(request)))
+        };
+        match table {
+            Some(mut table) => Ok(work(&mut table)),
+            None => Err(Raised::runtime_error(attached, format!("httpd has no {} here", self.name()))),
+        }
+    }
+
+    /// What messages call the table.
+    fn name(&self) -> &'static str {
+        match &self.place {
+            Place::Own(_) => "table",
+            Place::Request(_, which) => which.name(),
+            Place::ConnectionNotes(_) => "notes",
+        }
+    }
+
+    /// Whether the entries go to the client as the headers of the response.
+    fn is_response_headers(&self) -> bool {
+        matches!(self.place, Place::Request(_, RequestTable::HeadersOut | RequestTable::ErrHeadersOut))
+    }
+
+    /// Copies of all entries, in order.
+    fn snapshot(&self, attached: Attached<'_>) -> Result<Vec<Entry>, Raised> {
+        self.with(attached, |entries| (0..entries.len()).map(|index| entries.entry(index)).collect())
+    }
+
+    /// Copies of every value under a key, in order; a missing value is `None`.
+    fn values_of(&self, attached: Attached<'_>, wanted: &Wanted<'_>) -> Result<Vec<Option<Box<[u8]>>>, Raised> {
+        self.with(attached, |entries| {
+            let found = (0..entries.len()).filter(|index| wanted.is(entries.key(*index)));
+            found.map(|index| entries.value(index).map(Into::into)).collect()
+        })
+    }
+
+    /// A copy of the first value under a key. An entry whose value is missing counts as none, as httpd's own look-up has it.
+    fn first(&self, attached: Attached<'_>, wanted: &Wanted<'_>) -> Result<Option<Box<[u8]>>, Raised> {
+        self.with(attached, |entries| {
+            let index = (0..entries.len()).find(|index| wanted.is(entries.key(*index)))?;
+            entries.value(index).map(Into::into)
+        })
+    }
+}
+
+/// The values under one key as Python gets them: the only one, or a list.
+fn one_or_list<'i>(attached: Attached<'i>, values: &[Option<Box<[u8]>>]) -> Result<Object<'i>, Raised> {
+    match values {
+        [value] => text::from_httpd(attached, value.as_deref()),
+        values => Object::list(attached, values.iter().map(|value| text::from_httpd(attached, value.as_deref()))),
+    }
+}
+
+/// The entries as a `dict`, several values of one key as a list: what two tables are compared by.
+fn as_dict<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
+    let attached = this.attached();
+    let entries = this.snapshot(attached)?;
+    let dict = Object::dict(attached)?;
+    for (key, _) in &entries {
+        let same = entries.iter().filter(|(other, _)| other.eq_ignore_ascii_case(key));
+        let values: Vec<_> = same.map(|(_, value)| value.clone()).collect();
+        dict.set_item(&Object::text(attached, key)?, &one_or_list(attached, &values)?)?;
+    }
+    Ok(dict)
+}
+
+impl Class for TableObject {
+    const NAME: &'static CStr = c"builtins.mp_table";
+    const DOC: &'static CStr = c"table() -> an empty table\n\
+        table(mapping) -> a table with a mapping's items\n\
+        table(pairs) -> a table filled by t[key] = value for each pair\n\n\
+        Keys and values are text. Keys are compared without regard to case, and add() puts several values under one.";
+    const SUBCLASSING: bool = true;
+
+    fn methods() -> &'static [Method] {
+        methods::METHODS
+    }
+
+    fn members() -> &'static [GetSet] {
+        &[GetSet::END]
+    }
+
+    fn slots() -> Vec<py::PyType_Slot> {
+        let mut slots = vec![repr_slot::<Self>(), initialise_slot::<Self>()];
+        slots.extend(mapping_slots::<Self>());
+        slots
+    }
+
+    fn new(_: Attached<'_>, _arguments: &Object<'_>, _keywords: Option<&Object<'_>>) -> Result<Self, Raised> {
+        Ok(Self { place: Place::Own(Mutex::default()) })
+    }
+}
+
+impl Initialise for TableObject {
+    fn initialise<'i>(this: This<'_, 'i>, arguments: &Object<'i>, keywords: Option<&Object<'i>>) -> Result<(), Raised> {
+        filling::initialise(this, arguments, keywords)
+    }
+}
+
+impl Repr for TableObject {
+    fn repr<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
+        Object::str(this.attached(), &shown::shown(&this.snapshot(this.attached())?))
+    }
+}
+
+impl Mapping for TableObject {
+    fn length(this: This<'_, '_>) -> Result<usize, Raised> {
+        this.with(this.attached(), |entries| entries.len())
+    }
+
+    fn item<'i>(this: This<'_, 'i>, key: &Object<'i>) -> Result<Object<'i>, Raised> {
+        let values = this.values_of(this.attached(), &Wanted::new(key)?)?;
+        match values.is_empty() {
+            true => Err(Raised::key_error(key)),
+            false => one_or_list(this.attached(), &values),
+        }
+    }
+
+    fn set_item<'i>(this: This<'_, 'i>, key: &Object<'i>, value: Option<&Object<'i>>) -> Result<(), Raised> {
+        let wanted = Wanted::new(key)?;
+        match value {
+            Some(value) => {
+                let (key, value) = filling::pair(this, key, value)?;
+                this.with(this.attached(), |entries| entries::replace(entries, &wanted, &key, &value))
+            }
+            None => this.with(this.attached(), |entries| entries::remove(entries, &wanted)),
+        }
+    }
+
+    fn contains<'i>(this: This<'_, 'i>, key: &Object<'i>) -> Result<bool, Raised> {
+        Ok(this.first(this.attached(), &Wanted::new(key)?)?.is_some())
+    }
+
+    fn iterate<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
+        iterating::iterate(this, iterating::Part::Keys)
+    }
+
+    fn equals<'i>(this: This<'_, 'i>, other: &Object<'i>) -> Result<Option<bool>, Raised> {
+        let other = match this.same_class(other) {
+            Some(other) => as_dict(&other)?,
+            None if other.is_dict() => other.clone(),
+            None if filling::has_keys(other)? => filling::dict_of(other)?,
+            None => return Ok(None),
+        };
+        as_dict(this)?.equals(&other).map(Some)
+    }
+}
