@@ -1,0 +1,27 @@
+"""What happens when a thread that an application started ends with an exception."""
+
+import threading
+
+from ._constants import APLOG_ERR
+from ._entries import entry, exception
+
+
+def install(interpreter):
+    """Make the error log say which thread of which interpreter ended, and why.
+
+    An application can still set threading.excepthook to a function of its own.
+    """
+
+    def excepthook(args):
+        if issubclass(args.exc_type, SystemExit):
+            return
+        name = args.thread.name if args.thread is not None else threading.get_ident()
+        entry(
+            APLOG_ERR,
+            f"MP0701: thread {name!r} of interpreter {interpreter!r} ended by an uncaught exception, "
+            f"{args.exc_type.__name__}; nothing waits for it, the server goes on",
+        )
+        error = args.exc_value if args.exc_value is not None else args.exc_type()
+        exception(APLOG_ERR, error.with_traceback(args.exc_traceback))
+
+    threading.excepthook = excepthook
