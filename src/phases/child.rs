@@ -1,0 +1,58 @@
+//! The child: Python starts here, after the fork, and ends with the process.
+
+use std::time::Duration;
+
+use crate::config::Generation;
+use crate::cpython;
+use crate::ffi::httpd as raw;
+use crate::httpd::{Mpm, Pool, Server};
+use crate::interpreter::{self, Runtime, RuntimeOptions};
+use crate::modules::apache;
+use crate::modules::setup::HandlerSetup;
+
+use super::entry::server_entry;
+use super::imports;
+
+/// How long Python's part in the end of a child may take.
+const EXIT_BOUND: Duration = Duration::from_secs(3);
+
+/// Python in this child, started now if no directive asked for it before (a .htaccess file can).
+pub fn python() -> Result<&'static Runtime, &'static str> {
+    interpreter::start(|| {
+        let generation = Generation::current();
+        RuntimeOptions {
+            gil: generation.map(|generation| generation.gil.clone()).unwrap_or_default(),
+            optimization: if generation.is_some_and(|generation| generation.optimize) { 2 } else { 0 },
+            modules: &[(apache::NAME, apache::init)],
+            setup: Box::new(HandlerSetup),
+        }
+    })
+}
+
+/// httpd's `child_init`; also called once in the one process of `httpd -X`.
+pub unsafe extern "C" fn child_init(child: *mut raw::apr_pool_t, server: *mut raw::server_rec) {
+    // SAFETY: httpd's hook; the pool lives as long as the child, the server is the main one.
+    unsafe {
+        server_entry(server, (), || {
+            let pool = Pool::from_raw(child);
+            let Some(main) = Server::from_raw(server) else { return };
+            let generation = Generation::of(Pool::from_raw((*main.fields().process).pconf));
+            if let Some(Err(status)) = generation.mutexes.as_mut().map(|mutexes| mutexes.open_in_child(pool)) {
+                tracing::error!(
+                    "MP0602: the global mutexes cannot be used in this child: {}. Check the owner and the rights of the files of 'Mutex … python'.",
+                    crate::httpd::status_text(status)
+                );
+                generation.mutexes = None;
+            }
+            let uses_python = generation.uses_python;
+            generation.settle();
+            cpython::leave_states_when(Mpm::is_stopping);
+            pool.before_cleanup(|| interpreter::shutdown(EXIT_BOUND));
+            if uses_python {
+                if let Ok(runtime) = python() {
+                    imports::run(runtime, main);
+                }
+            }
+        });
+    }
+}
