@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# The httpd that apxs names: its programs, folders and modules.
+
+# Fills APXS_PATH from APXS, else from PATH.
+find_apxs() {
+    local candidate
+    for candidate in ${APXS:+"$APXS"} ${APXS:-apxs apxs2}; do
+        APXS_PATH=$(command -v "$candidate") && "$APXS_PATH" -q HTTPD_MMN >/dev/null 2>&1 && return
+    done
+    APXS_PATH=''
+    return 1
+}
+
+apxs_query() {
+    local value
+    value=$("$APXS_PATH" -q "exp_$1" 2>/dev/null) && [ -n "$value" ] || value=$("$APXS_PATH" -q "$1" 2>/dev/null)
+    printf '%s\n' "$value"
+}
+
+# Fills HTTPD, MODULES (the folder) and STATIC_MODULES.
+find_httpd() {
+    if [ -z "${APXS_PATH:-}" ] && ! find_apxs; then
+        command -v apache2 >/dev/null || command -v httpd >/dev/null
+        return
+    fi
+    HTTPD=$(apxs_query sbindir)/$(apxs_query progname)
+    MODULES=$(apxs_query libexecdir)
+    [ -x "$HTTPD" ] && STATIC_MODULES=$("$HTTPD" -l 2>/dev/null)
+}
+
+httpd_config() {
+    printf '%s/%s.conf\n' "$(apxs_query sysconfdir)" "$(apxs_query progname)"
+}
+
+is_static() {
+    grep -qE "^[[:space:]]*(mod_)?$1\.c$" <<<"$STATIC_MODULES"
+}
+
+has_module() {
+    is_static "$1" || [ -f "$MODULES/mod_$1.so" ]
+}
+
+# The LoadModule line of a module that httpd itself comes with; nothing if it is compiled in.
+load_module() {
+    is_static "$1" || printf 'LoadModule %s_module "%s/mod_%s.so"\n' "$1" "$MODULES" "$1"
+}
+
+# The MPMs that this httpd can load, in the order in which they are preferred.
+httpd_mpms() {
+    local mpm
+    for mpm in event worker prefork; do
+        if is_static "$mpm"; then
+            echo "$mpm"
+            return
+        fi
+    done
+    for mpm in event worker prefork; do
+        [ ! -f "$MODULES/mod_mpm_$mpm.so" ] || echo "$mpm"
+    done
+}

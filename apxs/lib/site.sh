@@ -1,0 +1,211 @@
+# shellcheck shell=bash disable=SC2153 # MODULE is build.sh's
+# Writes the private server of apxs/serve into ROOT: its httpd.conf, and app.conf for an application.
+# Reads ROOT, MODULE, HOST, PORT, MPM, SHAPE, GIL, VHOST, APP, APP_KIND and PLACE (the folder with the application's code).
+
+# Stops for a path that httpd's configuration or its wildcards would take for something else.
+check_path() {
+    case $1 in
+        *[\"\\\$\*\?\[]* | *$'\n'*) die "$1 has a character in its name that means something in httpd's configuration: rename it or move it." ;;
+    esac
+}
+
+# The file name that a module of the folder $1 would be served under, for each that defines handler at its top level.
+handlers_in() {
+    local file name
+    for file in "$1"/*.py; do
+        name=${file##*/}
+        name=${name%.py}
+        [[ $name =~ ^[A-Za-z][A-Za-z0-9_]*$ ]] || continue
+        ! grep -qE '^((async[[:space:]]+)?def|class)[[:space:]]+handler\b|^handler[[:space:]]*[:=]|^from[[:space:]].*[[:space:]]import[[:space:]].*\bhandler\b' "$file" ||
+            echo "$name"
+    done
+}
+
+is_loopback() {
+    case $HOST in 127.* | ::1 | localhost) return 0 ;; *) return 1 ;; esac
+}
+
+# An IPv6 address in the form of URLs and of Listen.
+bracketed() {
+    case $1 in *:*) printf '[%s]' "$1" ;; *) printf '%s' "$1" ;; esac
+}
+
+write_site() {
+    umask 022
+    mkdir "$ROOT/run" "$ROOT/htdocs" "$ROOT/state"
+    if [ "$APP_KIND" = demo ]; then
+        cp -R "$PLACE" "$ROOT/demo"
+        give_to_server "$ROOT/demo"
+    else
+        write_app >"$ROOT/app.conf"
+    fi
+    write_server >"$ROOT/httpd.conf"
+    if is_root; then
+        # The folder is passed through by httpd's user; what lies in it is not for everybody.
+        chmod 711 "$ROOT"
+        chown "$(server_user)" "$ROOT/state"
+    fi
+    chmod 700 "$ROOT/state"
+}
+
+# Makes a copy readable for httpd's user, and for nobody else.
+give_to_server() {
+    if is_root; then
+        chown -R "root:$(id -g "$(server_user)")" "$1"
+        chmod -R u=rwX,g=rX,o= "$1"
+    fi
+}
+
+write_server() {
+    local module
+    echo "ServerRoot \"$ROOT\""
+    is_static "$MPM" || load_module "mpm_$MPM"
+    for module in unixd authz_core authz_host log_config mime dir alias env setenvif headers; do
+        ! has_module "$module" || load_module "$module"
+    done
+    cat <<CONF
+LoadModule python_module "$MODULE"
+ServerName localhost
+Listen $(bracketed "$HOST"):$PORT
+DefaultRuntimeDir run
+PidFile run/httpd.pid
+ErrorLog "$ROOT/error.log"
+LogLevel warn python:info
+# A file that is edited while httpd sends it must not take the child with it.
+EnableMMAP Off
+EnableSendfile Off
+TraceEnable Off
+<Directory "/">
+    Require all denied
+    AllowOverride None
+</Directory>
+CONF
+    if is_root; then
+        echo "User $(server_user)"
+        echo "Group #$(id -g "$(server_user)")"
+    fi
+    write_mime_types
+    write_mpm
+    if [ "$APP_KIND" = demo ]; then
+        cat <<CONF
+Define DEMO_ROOT "$ROOT/demo"
+Define DEMO_PORT $PORT
+Define DEMO_STATE "$ROOT/state"
+Define DEMO_GIL $GIL
+${VHOST:+Define DEMO_VHOST $VHOST}
+Include "$ROOT/demo/site.conf"
+CONF
+        return
+    fi
+    [ "$GIL" = shared ] || echo "PythonInterpreterOptions * gil=$GIL"
+    # A traceback in the browser is for the developer at this machine, not for the network.
+    ! is_loopback || echo "PythonDebug On"
+    for module in localhost ${VHOST:+"$VHOST"}; do
+        cat <<CONF
+<VirtualHost *:$PORT>
+    ServerName $module
+    Include "$ROOT/app.conf"
+</VirtualHost>
+CONF
+    done
+}
+
+write_mime_types() {
+    if ! has_module mime; then
+        return
+    elif [ -f /etc/mime.types ]; then
+        echo 'TypesConfig "/etc/mime.types"'
+    else
+        cat <<'CONF'
+TypesConfig "/dev/null"
+AddType text/html .html
+AddType text/css .css
+AddType text/javascript .js
+AddType application/json .json
+AddType image/svg+xml .svg
+AddType image/png .png
+AddType image/jpeg .jpg .jpeg
+CONF
+    fi
+}
+
+# Small numbers, so that children can be told apart; several of them, so that there is something to tell.
+write_mpm() {
+    case $SHAPE in
+        prefork) printf '%s\n' 'StartServers 4' 'MinSpareServers 2' 'MaxSpareServers 8' 'ServerLimit 32' 'MaxRequestWorkers 32' ;;
+        winnt)
+            printf '%s\n' 'ServerLimit 1' 'StartServers 1' 'ThreadLimit 64' 'ThreadsPerChild 64' 'MaxRequestWorkers 64' \
+                'MinSpareThreads 1' 'MaxSpareThreads 64' 'MaxConnectionsPerChild 0'
+            ;;
+        *)
+            printf '%s\n' 'StartServers 3' 'ServerLimit 6' 'ThreadLimit 16' 'ThreadsPerChild 16' 'MaxRequestWorkers 96' \
+                'MinSpareThreads 16' 'MaxSpareThreads 96'
+            ;;
+    esac
+}
+
+# The same lines go into each virtual host.
+write_app() {
+    local name names pattern index=''
+    # Python takes the text between httpd's double quotes, in single ones of its own.
+    printf "PythonPath \"['%s'] + sys.path\"\n" "${PLACE//\'/\\x27}"
+    if [ "$APP_KIND" = module ]; then
+        cat <<CONF
+DocumentRoot "$ROOT/htdocs"
+<Location "/">
+    Require all granted
+    SetHandler mod_python
+    PythonHandler $APP
+</Location>
+CONF
+        return
+    fi
+    names=$(handlers_in "$PLACE")
+    cat <<CONF
+DocumentRoot "$PLACE"
+<Directory "$PLACE">
+    Options FollowSymLinks
+    Require all granted
+</Directory>
+# Files are served as they are; source, compiled code, copies that editors make, and hidden files never.
+<FilesMatch "\.py[cdo]?([~.].*)?$|^\.|~$">
+    Require all denied
+</FilesMatch>
+<LocationMatch "/(\.|__pycache__(/|$))">
+    Require all denied
+</LocationMatch>
+CONF
+    [ ! -e "$PLACE/index.html" ] || index='file'
+    for name in $names; do
+        pattern="^/$name(\\.py)?(/|$)"
+        if [ "$name" = index ] && [ -z "$index" ]; then index='handler' pattern+='|^/$'; fi
+        cat <<CONF
+<LocationMatch "$pattern">
+    Require all granted
+    SetHandler mod_python
+    PythonHandler $name
+</LocationMatch>
+CONF
+    done
+    echo "DirectoryIndex index.html"
+    if [ -z "$index" ]; then
+        write_index "$names" >"$ROOT/htdocs/index.html"
+        cat <<CONF
+AliasMatch "^/$" "$ROOT/htdocs/index.html"
+<Directory "$ROOT/htdocs">
+    Require all granted
+</Directory>
+CONF
+    fi
+}
+
+# A folder without an index of its own is shown as the list of its handlers.
+write_index() {
+    local name
+    echo '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    echo '<title>Handlers</title><style>body{font:1rem/1.6 sans-serif;margin:2rem}</style><h1>Handlers</h1><ul>'
+    for name in $1; do
+        printf '<li><a href="/%s">/%s</a></li>\n' "$name" "$name"
+    done
+    echo '</ul></html>'
+}
