@@ -1,0 +1,14 @@
+//! The directives: where they may stand, how they merge, what is said about wrong ones, what each does.
+
+#[path = "../fixture/mod.rs"]
+mod fixture;
+#[path = "../who/mod.rs"]
+mod who;
+
+mod contexts;
+mod errors;
+mod handlers;
+mod imports;
+mod merging;
+mod options;
+mod path;

@@ -1,0 +1,83 @@
+//! The life of httpd with the module: start, restarts, stop; children that come and go; a parent without Python.
+
+#[path = "../fixture/mod.rs"]
+mod fixture;
+#[path = "../who/mod.rs"]
+mod who;
+
+mod children;
+mod parent;
+mod restarts;
+mod signals;
+mod starting;
+mod stopping;
+
+use fixture::{Httpd, Mpm, Server, wait_until};
+
+/// Handlers that take their time: `/sleep`, `/spin`, `/stuck`, `/prints`, and `/wait`, which ends when the file `release` is there.
+/// Each makes a file of its name in the scratch folder when it has begun.
+const BUSY: &str = r#"
+    import os
+    import time
+    from mod_python import apache
+
+    SCRATCH = os.path.join(apache.server_root(), "scratch")
+
+    def begun(what):
+        open(os.path.join(SCRATCH, what), "w").close()
+
+    def sleep(req):
+        begun("sleep")
+        time.sleep(120)
+        return 0
+
+    def prints(req):
+        print("half a line", end="")
+        begun("prints")
+        time.sleep(120)
+        return 0
+
+    def spin(req):
+        begun("spin")
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            pass
+        return 0
+
+    def stuck(req):
+        # A call that keeps the interpreter's lock, as a badly written extension does.
+        import ctypes
+        function = ctypes.PyDLL(None).sleep
+        begun("stuck")
+        function(120)
+        return 0
+
+    def wait(req):
+        from who import tell
+        begun("wait")
+        deadline = time.monotonic() + 60
+        while not os.path.exists(os.path.join(SCRATCH, "release")):
+            if time.monotonic() > deadline:
+                return 503
+            time.sleep(0.005)
+        return tell(req)
+"#;
+
+fn busy(mpm: Mpm) -> Httpd {
+    ["sleep", "spin", "stuck", "prints", "wait"]
+        .iter()
+        .fold(who::site(mpm).file("lib/busy.py", BUSY).config("PythonHandler who"), |site, name| {
+            site.config(format!("<Location /{name}>\n    PythonHandler busy::{name}\n</Location>"))
+        })
+}
+
+/// Waits until a handler of `BUSY` has begun.
+#[track_caller]
+fn wait_for_begin(server: &Server, name: &str) {
+    wait_until(&format!("/{name} to begin"), || server.scratch().join(name).exists());
+}
+
+/// Lets `/wait` end.
+fn release(server: &Server) {
+    std::fs::write(server.scratch().join("release"), "").expect("we can write there");
+}

@@ -1,0 +1,186 @@
+//! Start: as a daemon's children, as one process, when Python is used and when it is not.
+
+use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use crate::fixture::{Httpd, Mpm, Server, for_each_mpm, wait_until};
+use crate::who::{Answer, ask, site};
+
+for_each_mpm! {
+    fn one_process_serves_by_itself(mpm) {
+        let server = site(mpm)
+            .one_process()
+            .config("PythonHandler who\nPythonImport who imported")
+            .vhost("a.test", "")
+            .vhost("imported.test", "PythonInterpreter imported")
+            .vhost("main.test", "PythonInterpreter main_interpreter")
+            .start();
+        for (host, name) in
+            [("localhost", "localhost"), ("a.test", "a.test"), ("imported.test", "imported"), ("main.test", "main_interpreter")]
+        {
+            for count in 1..=3 {
+                let answer = ask(&server, host, "/x");
+                assert_eq!((answer.pid, answer.interpreter.as_str(), answer.count), (server.parent_pid(), name, count));
+            }
+        }
+        assert_eq!(server.log_count("MP0301"), 4);
+        assert!(server.child_pids().is_empty());
+        // As Ctrl-C does.
+        let took = server.stop_with(libc::SIGINT);
+        assert!(took.as_secs() < 5, "{took:?}");
+    }
+
+    /// P20: no directive has asked for Python when the child starts, then a .htaccess file does.
+    fn python_starts_when_a_htaccess_file_asks_for_it(mpm) {
+        let server = site(mpm).children(1).file("late/.htaccess", "PythonHandler who").file("plain.txt", "as it is").start();
+        assert_eq!(server.get("/plain.txt").text(), "as it is\n");
+        assert!(!runs_python(&server));
+
+        // Several at once: it is started once.
+        let count = if mpm.is_threaded() { 4 } else { 1 };
+        let answers: Vec<Answer> =
+            server.parallel(count, |_| server.request("GET", "/late/x")).iter().map(Answer::of).collect();
+        assert!(answers.iter().all(|answer| answer.module == answers[0].module), "{answers:?}");
+        assert!(runs_python(&server));
+        assert_eq!(server.log_count("MP0301"), 1);
+        assert_eq!(server.get("/plain.txt").text(), "as it is\n");
+    }
+
+    fn python_is_not_started_for_a_configuration_without_it(mpm) {
+        let server = Httpd::new(mpm)
+            .config("PythonOption a b\nPythonDebug On\nPythonInterpreter some\nPythonOptimize On")
+            .config("PythonInterpreterOptions * gil=shared")
+            .config("<Location /nothing>\n    SetHandler mod_python\n</Location>")
+            .file("plain.txt", "as it is")
+            .start();
+        assert_eq!(server.get("/plain.txt").text(), "as it is\n");
+        assert_eq!(server.get("/nothing").status, 404);
+        assert!(!runs_python(&server));
+        assert_eq!(server.log_count("MP0"), 0, "{}", server.log());
+    }
+}
+
+/// P23: what httpd gives its threads may be less than Python's own threads have.
+#[test]
+fn a_small_stack_will_do() {
+    let server = site(Mpm::Worker)
+        .children(1)
+        .config("ThreadStackSize 524288\nPythonHandler who\n<Location /deep>\n    PythonHandler deep\n</Location>")
+        .file(
+            "lib/deep.py",
+            "
+            import asyncio, ctypes, datetime, decimal, email, json, re, sqlite3, ssl, urllib.request, xml.dom.minidom
+            from who import tell
+
+            def down(n):
+                return down(n + 1)
+
+            def handler(req):
+                try:
+                    down(0)
+                except RecursionError as error:
+                    return tell(req, error=type(error).__name__)
+            ",
+        )
+        .start();
+    for _ in 0..3 {
+        assert_eq!(ask(&server, "localhost", "/deep").fact("error"), "RecursionError");
+        assert_eq!(ask(&server, "localhost", "/x").interpreter, "localhost");
+    }
+}
+
+/// Each request says so, and the rest of the server works.
+#[test]
+fn a_python_that_cannot_start_is_said() {
+    for mpm in Mpm::ALL {
+        let server = site(mpm)
+            .children(1)
+            .env("PYTHONHOME", "/no/such/folder")
+            .config("PythonHandler who\nPythonImport who localhost")
+            .config("<Location /plain.txt>\n    SetHandler none\n</Location>")
+            .file("plain.txt", "as it is")
+            .start();
+        for _ in 0..2 {
+            assert_eq!(server.get("/x").status, 500);
+            assert_eq!(server.get("/plain.txt").text(), "as it is\n");
+        }
+        assert_eq!(server.log_count("MP0101: "), 1, "{}", server.log());
+        let said = server.log_lines("MP0402: ");
+        assert!(said.len() == 2 && said[0].contains("PythonHandler 'who'"), "{said:?}");
+    }
+}
+
+/// What makes an interpreter fails: requests for it fail, until it is mended.
+#[test]
+fn an_interpreter_that_cannot_be_made_is_said_and_tried_again() {
+    let folder = env::temp_dir().join(format!("mod_python-test-broken-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder for temporary files");
+    fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("it is ours");
+    fs::write(folder.join("threading.py"), "raise ImportError('not today')\n").expect("it is ours");
+    let server = site(Mpm::Event)
+        .children(1)
+        .env("PYTHONPATH", &folder)
+        .config("PythonHandler who\nPythonImport who imported")
+        .vhost("main.test", "PythonInterpreter main_interpreter")
+        .start();
+
+    for host in ["localhost", "main.test"] {
+        for _ in 0..2 {
+            assert_eq!(server.request("GET", "/x").host(host).send().status, 500);
+        }
+        let name = if host == "localhost" { host } else { "main_interpreter" };
+        let said = server.log_lines(&format!("MP0303: interpreter '{name}'"));
+        assert!(said.len() == 1 && said[0].contains("ImportError: not today"), "tried once: {said:?}");
+    }
+    assert_eq!(server.log_count("MP0403: "), 4, "{}", server.log());
+    assert!(server.log_lines("MP0408: ")[0].contains("PythonImport 'who'"));
+
+    fs::remove_dir_all(&folder).expect("it is ours");
+    for host in ["localhost", "main.test"] {
+        wait_until("the next try", || server.request("GET", "/x").host(host).send().status == 200);
+        assert!(ask(&server, host, "/x").count > 1);
+    }
+}
+
+/// Whether a child has begun to run Python: then it has a thread state's worth of the standard library in memory.
+fn runs_python(server: &Server) -> bool {
+    // The unused library is mapped too, but nothing has been read into what it keeps for interpreters.
+    const STARTED: u64 = 3000;
+    let anonymous = |pid: u32| -> u64 {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the child lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a kernel that counts");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    };
+    let children = server.child_pids();
+    let parent = anonymous(server.parent_pid());
+    children.iter().any(|pid| anonymous(*pid) > parent + STARTED)
+}
+
+#[test]
+fn the_modules_beside_it_are_not_disturbed() {
+    let server = site(Mpm::Event)
+        .config(
+            r#"
+            PythonHandler who
+            ExtendedStatus On
+            <Location /status>
+                SetHandler server-status
+            </Location>
+            <Location /plain>
+                SetHandler none
+            </Location>
+            "#,
+        )
+        .file("plain/page.html", "<!--#echo var=\"X\" -->")
+        .start();
+    for _ in 0..3 {
+        assert_eq!(ask(&server, "localhost", "/x").interpreter, "localhost");
+        let status = server.get("/status?auto");
+        assert_eq!(status.status, 200);
+        for part in ["ServerMPM: event", "BusyWorkers: ", "Scoreboard: "] {
+            assert!(status.text().contains(part), "{part} in {}", status.text());
+        }
+        assert_eq!(server.get("/plain/page.html").text(), "<!--#echo var=\"X\" -->\n");
+    }
+}

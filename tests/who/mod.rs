@@ -1,0 +1,137 @@
+//! A handler that tells who answered: which child, thread, interpreter and copy of its module; and what it says.
+
+// Every test program has the whole of it and uses a part.
+#![allow(dead_code)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use crate::fixture::{Httpd, Mpm, Request, Response, Server, wait_until};
+
+/// The module `who`. Its `module` is another text for each time that it is imported into an interpreter.
+pub const WHO: &str = r#"
+    import os
+    import threading
+
+    from mod_python import apache
+
+    module = os.urandom(8).hex()
+    count = 0
+    lock = threading.Lock()
+
+    def tell(req, **more):
+        global count
+        with lock:
+            count += 1
+            facts = dict(pid=os.getpid(), thread=threading.get_ident(), interpreter=apache.interpreter,
+                         module=module, count=count, **more)
+        req.content_type = "text/plain"
+        req.write("".join("%s=%s\n" % fact for fact in facts.items()))
+        return apache.OK
+
+    def handler(req):
+        return tell(req)
+"#;
+
+/// What `who` said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub pid: u32,
+    pub thread: u64,
+    pub interpreter: String,
+    pub module: String,
+    pub count: u64,
+    facts: BTreeMap<String, String>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn of(response: &Response) -> Answer {
+        assert_eq!(response.status, 200, "{}", response.text());
+        let facts: BTreeMap<String, String> = response
+            .text()
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
+            .collect();
+        let fact =
+            |name: &str| facts.get(name).unwrap_or_else(|| panic!("no {name}= in {:?}", response.text())).clone();
+        Answer {
+            pid: fact("pid").parse().expect("a number"),
+            thread: fact("thread").parse().expect("a number"),
+            interpreter: fact("interpreter"),
+            module: fact("module"),
+            count: fact("count").parse().expect("a number"),
+            facts: facts.clone(),
+        }
+    }
+
+    /// Something that a test's own handler has told beside.
+    #[track_caller]
+    pub fn fact(&self, name: &str) -> &str {
+        self.find(name).unwrap_or_else(|| panic!("no {name}= in {self:?}"))
+    }
+
+    /// The same, where it may not be there.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.facts.get(name).map(String::as_str)
+    }
+}
+
+/// An httpd that serves all of its documents with Python, `who` being on the path.
+pub fn site(mpm: Mpm) -> Httpd {
+    Httpd::new(mpm).file("lib/who.py", WHO).config(
+        r#"
+        PythonPath "['${HTDOCS}/lib'] + sys.path"
+        <Directory "${HTDOCS}">
+            DirectorySlash Off
+            DirectoryIndex disabled
+            SetHandler mod_python
+        </Directory>
+        "#,
+    )
+}
+
+/// Asks `who` under a host's name.
+#[track_caller]
+pub fn ask(server: &Server, host: &str, path: &str) -> Answer {
+    Answer::of(&server.request("GET", path).host(host).send())
+}
+
+/// Sends requests, several at once, until each of these children has answered some.
+#[track_caller]
+pub fn ask_all(server: &Server, children: &[u32], request: impl Fn(usize) -> Request) -> Vec<Answer> {
+    const AT_ONCE: usize = 8;
+    let mut answers: Vec<Answer> = Vec::new();
+    wait_until("every child to answer", || {
+        answers.extend(server.parallel(AT_ONCE, &request).iter().map(Answer::of));
+        children.iter().all(|pid| answers.iter().any(|answer| answer.pid == *pid))
+    });
+    answers
+}
+
+/// What is the same in none of these answers appears once here.
+pub fn distinct<T: Ord>(answers: &[Answer], what: impl Fn(&Answer) -> T) -> BTreeSet<T> {
+    answers.iter().map(what).collect()
+}
+
+/// The X.Y of the Python that the module under test runs.
+pub fn python_version() -> (u32, u32) {
+    static VERSION: OnceLock<(u32, u32)> = OnceLock::new();
+    *VERSION.get_or_init(|| {
+        let server = Httpd::new(Mpm::OneChild)
+            .handler(
+                "version",
+                "import sys\ndef handler(req):\n    req.write('%d %d' % sys.version_info[:2])\n    return 0\n",
+            )
+            .start();
+        let text = server.get("/version").text();
+        let (major, minor) = text.split_once(' ').unwrap_or_else(|| panic!("not a version: {text:?}"));
+        (major.parse().expect("a number"), minor.parse().expect("a number"))
+    })
+}
+
+/// Whether an interpreter can have a GIL of its own.
+pub fn has_own_gil() -> bool {
+    python_version() >= (3, 12)
+}
