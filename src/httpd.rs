@@ -6,6 +6,7 @@
 mod body;
 pub mod configuration;
 mod connection;
+mod exit;
 mod file;
 pub mod guard;
 mod log;
@@ -22,6 +23,7 @@ mod table;
 
 pub use body::{Body, BodyError};
 pub use connection::{Address, Connection};
+pub use exit::skip_exit_functions;
 pub use file::FileInfo;
 pub use log::{Level, LogScope, Place, TracingToErrorLog, write_entry};
 pub use mpm::{Mpm, loaded_magic};

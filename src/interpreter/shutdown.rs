@@ -1,26 +1,40 @@
 //! The end of the child: what was registered for it runs, bounded in time, and Python threads are held still.
 
+use std::fs;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cpython;
+use crate::httpd::{configuration, skip_exit_functions};
 
 use super::creation::{all, take_exit_work};
-use super::{Gil, Interpreter, runtime};
+use super::{Gil, Interpreter, Runtime, runtime};
 
 /// Ends Python's part in this process, in `bound` at most.
 ///
 /// CPython is not finalized: that would wait for every thread a handler has started. Nothing is run if this thread is
 /// inside a callback, as when a signal handler ends a prefork child in the middle of a request.
+///
+/// A handler's threads may be inside an extension module, without the GIL: then the process ends without the exit functions of
+/// its libraries, which would pull the ground from under them.
 pub fn shutdown(bound: Duration) {
     let Some(runtime) = runtime() else { return };
+    let quiet = end_interpreters(runtime, bound);
+    // The one process of `httpd -X` has an exit function that cleans up the configuration.
+    if !quiet && !configuration::is_defined(c"ONE_PROCESS") {
+        skip_exit_functions();
+    }
+}
+
+/// Says whether nothing is running in this process any more but this thread.
+fn end_interpreters(runtime: &'static Runtime, bound: Duration) -> bool {
     cpython::close();
     if cpython::is_in_python() {
         tracing::debug!(
             "MP0103: the child ends in the middle of a Python handler: what was registered for its exit is not run"
         );
-        return;
+        return false;
     }
     let (own, shared): (Vec<_>, Vec<_>) =
         all(runtime).into_iter().partition(|interpreter| interpreter.gil() == Gil::Own);
@@ -35,6 +49,7 @@ pub fn shutdown(bound: Duration) {
             busy.push(named);
         }
     }
+    let groups = busy.len();
     let deadline = Instant::now() + bound;
     while !busy.is_empty() {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -44,10 +59,17 @@ pub fn shutdown(bound: Duration) {
                 bound.as_secs(),
                 busy.join(" or ")
             );
-            return;
+            return false;
         };
         busy.retain(|named| *named != ended);
     }
+    // This thread, and those that keep the locks.
+    threads().is_some_and(|threads| threads <= 1 + groups)
+}
+
+/// How many threads this process has; `None` where the system does not tell.
+fn threads() -> Option<usize> {
+    Some(fs::read_dir("/proc/self/task").ok()?.count())
 }
 
 /// The interpreters of a group, for a message.

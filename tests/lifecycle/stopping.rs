@@ -65,6 +65,45 @@ for_each_mpm! {
         assert!(took < SOON, "a stop took {took:?}");
     }
 
+    /// The exit functions of libraries must not run under the feet of threads that are in them: OpenSSL frees all it has.
+    fn threads_inside_extension_modules_do_not_crash_an_ending_child(mpm) {
+        let server = site(mpm)
+            .children(2)
+            .file(
+                "lib/inside.py",
+                "
+                import hashlib, sqlite3, ssl, threading
+                from who import tell
+
+                def work():
+                    data = b'x' * 100000
+                    while True:
+                        hashlib.sha3_256(data).hexdigest()
+                        ssl.create_default_context()
+                        database = sqlite3.connect(':memory:')
+                        database.execute('create table t (a)')
+                        database.close()
+
+                for _ in range(3):
+                    threading.Thread(target=work, daemon=True).start()
+
+                def handler(req):
+                    return tell(req)
+                ",
+            )
+            .config("PythonHandler inside")
+            .start();
+        for end in [Server::graceful, Server::restart, Server::graceful, Server::restart] {
+            let old = ask(&server, "localhost", "/x").pid;
+            end(&server);
+            server.wait_for_exit(&[old]);
+        }
+        ask(&server, "localhost", "/x");
+        let took = server.stop();
+        assert!(took < SOON, "{took:?}");
+        // The fixture fails the test if a child crashed.
+    }
+
     /// A call in the background that keeps the interpreter's lock: no thread of httpd's can attach any more.
     fn a_lock_that_is_kept_in_the_background_does_not_keep_an_old_child(mpm) {
         let server = site(mpm)
@@ -191,5 +230,6 @@ fn a_prefork_child_can_be_stopped_anywhere() {
         }
         load.join().expect("clients do not panic");
     });
-    // The fixture fails the test if a child crashed.
+    // The fixture fails the test if a child crashed; one that hung was killed.
+    assert_eq!(server.log_count("still did not exit"), 0, "{}", server.log());
 }
