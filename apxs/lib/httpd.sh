@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The httpd that apxs names: its programs, folders and modules.
+# The httpd that apxs names, or the distribution's: its programs, folders and modules.
 
 # Fills APXS_PATH from APXS, else from PATH.
 find_apxs() {
@@ -19,12 +19,16 @@ apxs_query() {
 
 # Fills HTTPD, MODULES (the folder) and STATIC_MODULES.
 find_httpd() {
-    if [ -z "${APXS_PATH:-}" ] && ! find_apxs; then
-        command -v apache2 >/dev/null || command -v httpd >/dev/null
-        return
+    if [ -n "${APXS_PATH:-}" ] || find_apxs; then
+        HTTPD=$(apxs_query sbindir)/$(apxs_query progname)
+        MODULES=$(apxs_query libexecdir)
+    else
+        HTTPD=$(command -v apache2 || command -v httpd) || return 1
+        # Where Debian and Fedora keep them: without its headers, httpd does not tell.
+        for MODULES in /usr/lib/apache2/modules /usr/lib64/httpd/modules /usr/lib/httpd/modules; do
+            [ ! -d "$MODULES" ] || break
+        done
     fi
-    HTTPD=$(apxs_query sbindir)/$(apxs_query progname)
-    MODULES=$(apxs_query libexecdir)
     [ -x "$HTTPD" ] && STATIC_MODULES=$("$HTTPD" -l 2>/dev/null)
 }
 

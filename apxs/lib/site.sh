@@ -1,24 +1,13 @@
 # shellcheck shell=bash disable=SC2153 # MODULE is build.sh's
 # Writes the private server of apxs/serve into ROOT: its httpd.conf, and app.conf for an application.
-# Reads ROOT, MODULE, HOST, PORT, MPM, SHAPE, GIL, VHOST, APP, APP_KIND and PLACE (the folder with the application's code).
+# Reads ROOT, MODULE, HOST, PORT, MPM, SHAPE, GIL, VHOST, APP, APP_KIND and PLACE (the folder with the application's code);
+# if set, ERROR_LOG, ACCESS_LOG and MORE_CONFIG (a folder with files that come last, at server level).
 
 # Stops for a path that httpd's configuration or its wildcards would take for something else.
 check_path() {
     case $1 in
         *[\"\\\$\*\?\[]* | *$'\n'*) die "$1 has a character in its name that means something in httpd's configuration: rename it or move it." ;;
     esac
-}
-
-# The file name that a module of the folder $1 would be served under, for each that defines handler at its top level.
-handlers_in() {
-    local file name
-    for file in "$1"/*.py; do
-        name=${file##*/}
-        name=${name%.py}
-        [[ $name =~ ^[A-Za-z][A-Za-z0-9_]*$ ]] || continue
-        ! grep -qE '^((async[[:space:]]+)?def|class)[[:space:]]+handler\b|^handler[[:space:]]*[:=]|^from[[:space:]].*[[:space:]]import[[:space:]].*\bhandler\b' "$file" ||
-            echo "$name"
-    done
 }
 
 is_loopback() {
@@ -60,7 +49,8 @@ write_server() {
     local module
     echo "ServerRoot \"$ROOT\""
     is_static "$MPM" || load_module "mpm_$MPM"
-    for module in unixd authz_core authz_host log_config mime dir alias env setenvif headers; do
+    [ "$SHAPE" != itk ] || echo "LoadModule mpm_itk_module \"$MODULES/mpm_itk.so\""
+    for module in unixd authz_core authz_host log_config mime dir alias env setenvif headers $(site_modules); do
         ! has_module "$module" || load_module "$module"
     done
     cat <<CONF
@@ -69,7 +59,7 @@ ServerName localhost
 Listen $(bracketed "$HOST"):$PORT
 DefaultRuntimeDir run
 PidFile run/httpd.pid
-ErrorLog "$ROOT/error.log"
+ErrorLog "${ERROR_LOG:-$ROOT/error.log}"
 LogLevel warn python:info
 # A file that is edited while httpd sends it must not take the child with it.
 EnableMMAP Off
@@ -80,6 +70,7 @@ TraceEnable Off
     AllowOverride None
 </Directory>
 CONF
+    [ -z "${ACCESS_LOG:-}" ] || printf 'CustomLog "%s" "%s"\n' "$ACCESS_LOG" '%h %l %u %t \"%r\" %>s %b'
     if is_root; then
         echo "User $(server_user)"
         echo "Group #$(id -g "$(server_user)")"
@@ -95,9 +86,11 @@ Define DEMO_GIL $GIL
 ${VHOST:+Define DEMO_VHOST $VHOST}
 Include "$ROOT/demo/site.conf"
 CONF
+        write_more
         return
     fi
     [ "$GIL" = shared ] || echo "PythonInterpreterOptions * gil=$GIL"
+    [ "$APP_KIND" != site ] || echo "Define APP \"$PLACE\""
     # A traceback in the browser is for the developer at this machine, not for the network.
     ! is_loopback || echo "PythonDebug On"
     for module in localhost ${VHOST:+"$VHOST"}; do
@@ -108,6 +101,17 @@ CONF
 </VirtualHost>
 CONF
     done
+    write_more
+}
+
+# What an httpd.conf of the application's own may use beside; LoadModule has no place in a virtual host.
+site_modules() {
+    [ "$APP_KIND" != site ] ||
+        echo auth_basic authn_core authn_file authz_user authz_groupfile autoindex deflate expires filter include negotiation rewrite
+}
+
+write_more() {
+    [ -z "${MORE_CONFIG:-}" ] || echo "IncludeOptional \"$MORE_CONFIG/*.conf\""
 }
 
 write_mime_types() {
@@ -132,7 +136,7 @@ CONF
 # Small numbers, so that children can be told apart; several of them, so that there is something to tell.
 write_mpm() {
     case $SHAPE in
-        prefork) printf '%s\n' 'StartServers 4' 'MinSpareServers 2' 'MaxSpareServers 8' 'ServerLimit 32' 'MaxRequestWorkers 32' ;;
+        prefork | itk) printf '%s\n' 'StartServers 4' 'MinSpareServers 2' 'MaxSpareServers 8' 'ServerLimit 32' 'MaxRequestWorkers 32' ;;
         winnt)
             printf '%s\n' 'ServerLimit 1' 'StartServers 1' 'ThreadLimit 64' 'ThreadsPerChild 64' 'MaxRequestWorkers 64' \
                 'MinSpareThreads 1' 'MaxSpareThreads 64' 'MaxConnectionsPerChild 0'
@@ -149,6 +153,16 @@ write_app() {
     local name names pattern index=''
     # Python takes the text between httpd's double quotes, in single ones of its own.
     printf "PythonPath \"['%s'] + sys.path\"\n" "${PLACE//\'/\\x27}"
+    if [ "$APP_KIND" = site ]; then
+        cat <<CONF
+DocumentRoot "$PLACE"
+<FilesMatch "^httpd\.conf$|^\.">
+    Require all denied
+</FilesMatch>
+Include "$PLACE/httpd.conf"
+CONF
+        return
+    fi
     if [ "$APP_KIND" = module ]; then
         cat <<CONF
 DocumentRoot "$ROOT/htdocs"
