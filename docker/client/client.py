@@ -74,7 +74,15 @@ class Line:
         """Send one request and return the answer, an error included."""
         began = time.monotonic()
         try:
-            return self._exchange(request, jar)
+            try:
+                used = self.connection is not None
+                return self._exchange(request, jar)
+            except (http.client.RemoteDisconnected, ConnectionError):
+                if not used:
+                    raise
+                # httpd may close an idle connection just as it is used again. What breaks connections breaks this one too.
+                self.close()
+                return self._exchange(request, jar)
         except TimeoutError:
             error = f"no answer within {self.server.limit:g} seconds"
         except ConnectionRefusedError:
@@ -117,7 +125,6 @@ class Line:
 
     def open(self):
         """The open connection."""
-        # What the server has closed meanwhile is seen before anything is sent: then a broken connection is always a fault.
         if self.connection is not None and select.select([self.connection.sock], [], [], 0)[0]:
             self.close()
         if self.connection is None:
@@ -127,9 +134,9 @@ class Line:
             self.opened += 1
         return self.connection
 
-    def look(self):
+    def look(self, request=LOOK):
         """What the watch answers on this connection, or None."""
-        answer = self.exchange(LOOK)
+        answer = self.exchange(request)
         try:
             return json.loads(answer["body"]) if answer["status"] == 200 else None
         except ValueError:
@@ -148,6 +155,7 @@ class Client:
     def __init__(self):
         self.server = None
         self.lines = {}
+        self.named = 0
         self.jars = {}
 
     def do_server(self, host, port, limit):
@@ -179,30 +187,48 @@ class Client:
         return {"answer": answer, "look": seen, "same": same}
 
     def do_pin(self, first, wanted, tries):
-        """Keep connections, to as many different children as are found; each name with its child."""
-        children = {first: (self._line(first).look() or {}).get("pid")}
-        spare = []
-        lines = [Line(self.server, keep=True) for _ in range(tries)]
-        for number, line in enumerate(lines):
-            if len(children) >= wanted:
+        """Keep connections to different children, among them those that are kept already; each name with its child."""
+        self._line(first)
+        children, spare = {}, []
+        kept, self.lines = self.lines, {}
+        for name, line in kept.items():
+            spare += self._pinned(children, [name], [line], [(line.look() or {}).get("pid")])
+        for number in range(tries):
+            if len(children) >= wanted or spare and tries > 2:
                 break
-            if len(spare) == 1:
-                # One child takes several connections, as children with threads do. Many at once do not all go to the same.
-                for other in lines[number:]:
-                    other.open()
-            pid = (line.look() or {}).get("pid")
-            if pid in children.values():
-                spare.append((line, pid))
-            elif pid is not None:
-                name = f"{first}.{number}"
+            line = Line(self.server, keep=True)
+            spare += self._pinned(children, [self._new_name()], [line], [(line.look() or {}).get("pid")])
+        if len(children) < wanted and tries > 2:
+            # Children with threads: one takes several connections, and the others get some only while all its threads are busy.
+            lines = [Line(self.server, keep=True) for _ in range(tries)]
+            spare += self._pinned(children, [self._new_name() for _ in lines], lines, _held(lines))
+        # Names stand for children from here on, whichever connection leads there.
+        while len(children) > wanted:
+            name, _ = children.popitem()
+            self.lines.pop(name).close()
+        for line, pid in spare:
+            if len(children) < wanted:
+                name = self._new_name()
                 self.lines[name], children[name] = line, pid
-        for number, (line, pid) in enumerate(spare[: max(0, wanted - len(children))]):
-            name = f"{first}.same.{number}"
-            self.lines[name], children[name] = line, pid
-        for line in lines:
-            if line not in self.lines.values():
+            else:
                 line.close()
         return {"children": children}
+
+    def _new_name(self):
+        self.named += 1
+        return str(self.named)
+
+    def _pinned(self, children, names, lines, pids):
+        """Keep those that lead to children not known yet; the others are returned."""
+        spare = []
+        for name, line, pid in zip(names, lines, pids):
+            if pid is None:
+                line.close()
+            elif pid in children.values():
+                spare.append((line, pid))
+            else:
+                self.lines[name], children[name] = line, pid
+        return spare
 
     def do_together(self, load, sessions, clients, seconds):
         """Send everything at once, for at most these seconds."""
@@ -222,7 +248,7 @@ class Client:
 class Together:
     """Threads that send the load again and again, while the sessions run beside them."""
 
-    LEAST = 6  # times that each request of the load is sent, if there is time
+    LEAST = 20  # times that each request of the load is sent, if there is time
 
     def __init__(self, server, load, clients, seconds):
         self.server, self.load, self.clients, self.seconds = server, load, clients, seconds
@@ -246,7 +272,7 @@ class Together:
     def _send_load(self, number):
         line = Line(self.server, keep=True)
         # As many sessions as there may be are accompanied, but a load alone ends when each request was sent often enough.
-        turns = max(self.LEAST * len(self.load) // self.clients, self.LEAST)
+        turns = max(self.LEAST * len(self.load) // self.clients, 3)
         turn = 0
         while time.monotonic() < self.deadline and (turn < turns or not self.sessions_done.is_set()):
             name, request = self.load[(number + turn) % len(self.load)]
@@ -287,6 +313,21 @@ class Together:
         for thread in threads:
             thread.join()
         return answers
+
+
+def _held(lines):
+    """Look through all lines at the same moment, each look taking some time; the children that answered."""
+    request, pids = {**LOOK, "path": LOOK["path"] + "?hold"}, [None] * len(lines)
+
+    def look(number):
+        pids[number] = (lines[number].look(request) or {}).get("pid")
+
+    threads = [threading.Thread(target=look, args=(number,), daemon=True) for number in range(len(lines))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return pids
 
 
 def _has(request, header):

@@ -25,7 +25,7 @@ def failures(text: str) -> list[Failure]:
         thread = (prefix["pid"], prefix["tid"])
         if ended := _ENDED.match(rest):
             if "Killed" not in ended["signal"] and "Terminated" not in ended["signal"]:
-                found.append({"sentence": f"a child was ended by the signal {ended['signal']}"})
+                found.append({"sentence": f"a child was ended by the signal {ended['signal']}", "crash": True})
         elif message := _MESSAGE.match(rest):
             latest.pop(thread, None)
             if message["number"] in _FAILED:

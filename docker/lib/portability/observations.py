@@ -18,7 +18,7 @@ class Answer:
 
 @dataclass
 class Run:
-    """The answers to one sending of a unit: one, or as many as the step's times. `same_child`: by the child of the pass `alone`."""
+    """The answers to one sending of a unit: one, or as many as the step's times. `same_child`: by a child that had answered it before."""
 
     answers: list[Answer]
     child: int | None = None
@@ -27,7 +27,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Change:
-    """A global that had another value after a request than before it. `repeated`: the child had answered that request before."""
+    """A global that had another value after a request than before it.
+
+    `since_import`: before is what the source says, so that also another request, or the import, may have changed it.
+    `repeated`: the child had answered that request before.
+    """
 
     module: str
     file: str
@@ -35,6 +39,7 @@ class Change:
     name: str
     before: str
     after: str
+    since_import: bool = False
     repeated: bool = False
 
 
@@ -59,6 +64,7 @@ class Failure:
     file: str | None = None
     line: int | None = None
     importing: bool = False
+    crash: bool = False
     unit: str | None = None
     during: str = ALONE
 

@@ -17,7 +17,7 @@ _before = {}
 
 
 def changes() -> list:
-    """Each global that has another value than at the last look; what is seen for the first time has not changed."""
+    """Each global that has another value than at the last look, or than its module gave it if this is the first one."""
     found = []
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
@@ -26,12 +26,26 @@ def changes() -> list:
         present = _fingerprints(module)
         known = _before.get(file)
         _before[file] = present
+        at_import = known is None
+        if at_import:
+            # The first look comes after the first request: what the source says is what was there before.
+            known = {name: _described(value) for name, value in source.initial_values(file).items()}
         for name, (mark, shown) in present.items():
-            if known is None or name in known and known[name][0] == mark:
+            if name in known and known[name][0] == mark or at_import and name not in known:
                 continue
-            line = source.where_changed(file, name)
             before = known[name][1] if name in known else "not there"
-            found.append({"module": module.__name__, "file": file, "line": line, "name": name, "before": before, "after": shown})
+            line = source.where_changed(file, name)
+            found.append(
+                {
+                    "module": module.__name__,
+                    "file": file,
+                    "line": line,
+                    "name": name,
+                    "before": before,
+                    "after": shown,
+                    "since_import": at_import,
+                }
+            )
     return found
 
 
@@ -63,8 +77,12 @@ def _fingerprints(module):
 def _put(present, name, value):
     if isinstance(value, _IGNORED):
         return
+    present[name] = _described(value)
+
+
+def _described(value):
     mark = _mark(value, 2)
-    present[name] = (mark, _show(value, mark))
+    return mark, _show(value, mark)
 
 
 def _items(mapping):

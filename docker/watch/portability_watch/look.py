@@ -12,9 +12,11 @@ _settings = None
 
 
 def look(req):
-    """Answer what happened in this interpreter since the last look."""
+    """Answer what happened in this interpreter since the last look; with ?hold, take some time for it."""
     from mod_python import apache
 
+    if req.args == "hold":
+        time.sleep(0.3)
     _compare_settings()
     text = json.dumps(
         {

@@ -6,7 +6,7 @@ import os
 def handler(req):
     req.content_type = "text/plain"
     before = os.getcwd()
-    os.chdir("/etc")
+    os.chdir("/")
     try:
         with open("/etc/passwd", encoding="utf-8") as file:
             req.write(file.readline())

@@ -5,6 +5,6 @@ import time
 
 def handler(req):
     req.content_type = "text/plain"
-    time.sleep(0.2)
+    time.sleep(0.1)
     req.write("at last\n")
     return 0
