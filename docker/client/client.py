@@ -84,7 +84,7 @@ class Line:
                 self.close()
                 return self._exchange(request, jar)
         except TimeoutError:
-            error = f"no answer within {self.server.limit:g} seconds"
+            error = f"no answer within {self.server.limit:g} s"
         except ConnectionRefusedError:
             error = "the server does not accept connections"
         except (http.client.IncompleteRead, http.client.RemoteDisconnected, ConnectionError) as raised:

@@ -26,6 +26,7 @@ TOGETHER_SECONDS = 2.5
 RESTARTS_A_SESSION = 3
 RESTARTS = 4  # for all sessions of a cell, but one for each at least
 START_SECONDS = 20
+SILENT = 2  # requests without an answer, before the others are not tried
 ANOTHER_DIRECTORY = "/usr/lib"  # there on every system, and not where anything else begins
 
 Progress = Callable[[str], None]
@@ -92,7 +93,10 @@ def run_cell(cell: Cell, plan: Plan, progress: Progress = lambda _sentence: None
                 progress(f"{cell.name}: together")
                 passes.together()
                 progress(f"{cell.name}: restart")
-                passes.restart()
+                try:
+                    passes.restart()
+                except CheckError as error:  # that it does not survive a restart is a finding
+                    seen.failures.append(Failure(str(error).rstrip("."), crash=True, during=RESTART))
             passes.end()
         if seen.unusable is None:
             progress(f"{cell.name}: elsewhere")
@@ -155,7 +159,7 @@ class _Passes:
             if (found["kind"], found["what"], found["file"], found["line"]) not in known:
                 self._event(found, None)
         for failure in log.failures(self.server.log()):
-            if failure.crash and failure not in self.seen.failures:
+            if failure.crash and failure.sentence not in {known.sentence for known in self.seen.failures}:
                 self.seen.failures.append(failure)
 
     def alone(self) -> None:
@@ -163,15 +167,14 @@ class _Passes:
         self.during = ALONE
         # First the connections: the looks that find the children also note their settings before the first request.
         self._pin()
-        silent, line = 0, self._any_line()
+        line = self._any_line()
         for step in self.plan.requests:
-            run = self._run(step, line, look=True)
-            silent = silent + 1 if run.answers[0].error else 0
-            if silent == 2:
+            self._run(step, line, look=True)
+            if self._is_silent():
                 break
-        for session in self.plan.sessions if silent < 2 else ():
+        for session in self.plan.sessions if not self._is_silent() else ():
             self._session(session, lambda _index: line, look=True)
-        self._judge_usable(silent)
+        self._judge_usable()
         # What fails for one client already says nothing more, and httpd closes the connection after it.
         self.requests = [step for step in self.plan.requests if not self._has_failed(step)]
         self.sessions = [session for session in self.plan.sessions if not any(map(self._has_failed, session.steps))]
@@ -300,7 +303,8 @@ class _Passes:
         if child is not None:
             known.add(child)
         if _failed(run):
-            self._read_failures(step.unit)
+            error = run.answers[0].error
+            self._read_failures(step.unit, broken=error is not None and "connection" in error)
         return run
 
     def _take_look(self, step: Step, look: dict[str, Any], repeated: bool) -> None:
@@ -317,24 +321,30 @@ class _Passes:
         if event not in self.seen.events:
             self.seen.events.append(event)
 
-    def _read_failures(self, unit: str | None) -> list[Failure]:
-        for _ in range(5):
+    def _read_failures(self, unit: str | None, broken: bool = False) -> None:
+        """Take what the log says about a failure. If the connection broke, the child may have: httpd notices within a second."""
+        deadline = time.monotonic() + (1.5 if broken else 0.3)
+        while True:
             text = self.server.log()
-            if len(text) > self.logged:
+            found = log.failures(text[self.logged :])
+            if (any(failure.crash for failure in found) if broken else len(text) > self.logged) or time.monotonic() > deadline:
                 break
-            time.sleep(0.05)  # it is on its way
-        found = log.failures(text[self.logged :])
+            time.sleep(0.05)
         self.logged = len(text)
         for failure in found:
             named = replace(failure, unit=unit, during=self.during)
             if named not in self.seen.failures:
                 self.seen.failures.append(named)
-        return found
 
-    def _judge_usable(self, silent: int) -> None:
-        if silent >= 2:
-            error = self.seen.runs[ALONE][self.plan.requests[0].unit][0].answers[0].error
-            self.seen.unusable = f"the application does not answer: {error}."
+    def _is_silent(self) -> bool:
+        """Whether the first requests had no answer: then there will be none to the others either."""
+        runs = list(self.seen.runs[ALONE].values())
+        return len(runs) >= SILENT and all(run.answers[0].error for found in runs for run in found)
+
+    def _judge_usable(self) -> None:
+        if self._is_silent():
+            first = next(iter(self.seen.runs[ALONE].values()))[0].answers[0]
+            self.seen.unusable = f"the application does not answer: {first.error}."
             return
         failing = {failure.unit: failure for failure in self.seen.failures if failure.importing}
         if failing and all(unit in failing for unit in self.seen.runs[ALONE]):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from .observations import Change, Event, Failure, Observations
+from .observations import TOGETHER, Change, Event, Failure, Observations
 from .plan import Plan
 
 
@@ -40,8 +40,13 @@ def of_change(change: Change) -> Evidence:
 
 def of_event(event: Event) -> Evidence:
     """Something that the watch noted."""
+    return Evidence(f"{event.what} {at_event(event).sentence}", event.file, event.line)
+
+
+def at_event(event: Event) -> Evidence:
+    """Where the watch noted something."""
     inside = f" in {event.function}()" if event.function and event.function != "<module>" else ""
-    return Evidence(f"{event.what} at {place(event.file, event.line)}{inside}", event.file, event.line)
+    return Evidence(f"at {place(event.file, event.line)}{inside}", event.file, event.line)
 
 
 def of_failure(failure: Failure) -> Evidence:
@@ -85,9 +90,9 @@ def events(plan: Plan, seen: Observations, unit: str, kinds: Iterable[str]) -> l
 
 
 def failures(seen: Observations, unit: str, during: str) -> list[Failure]:
-    """What failed in a pass: for this unit, or for one that is not known."""
-    found = [failure for failure in seen.failures if failure.during == during]
-    return [failure for failure in found if failure.unit == unit] or [failure for failure in found if failure.unit is None]
+    """What failed for this unit in a pass; when everything is sent together, it is not known for which."""
+    wanted = None if during == TOGETHER else unit
+    return [failure for failure in seen.failures if (failure.during, failure.unit) == (during, wanted)]
 
 
 def unique(evidence: Iterable[Evidence]) -> list[Evidence]:

@@ -83,19 +83,29 @@ class _Cell:
         if not differing:
             return None
         changes = ev.changes(self.plan, self.seen, step.unit)
-        repeated = [run for run in differing if run.same_child]
-        if repeated and not changes and len(repeated) == len([run for run in self._runs(ROUNDS, step) if run.same_child]):
+        again = self._changed_again(step)
+        if again and not changes and all(again):
             return self._varying(step, differing, "when it is asked for again")
         if failure := self._failure(ROUNDS, step, differing, "when it is sent again, or answered by another child"):
             if failure.rule is rules.FAILURES and not any(answer.error for run in differing for answer in run.answers):
                 failure.rule = rules.GLOBALS
             failure.evidence += changes[:3]
             return failure
-        if repeated:
+        if any(again):
             texts = compare.shown_runs([self._reference(step), *differing], step)
             return self._raw(rules.GLOBALS, step, f"the answer changes from one request to the next in the same child: {texts}", changes)
         one, other = compare.difference(self._reference(step), differing[0], step)
         return self._raw(rules.GLOBALS, step, f"the answer depends on the child: {one} in the first one, {other} in another", changes)
+
+    def _changed_again(self, step: Step) -> list[bool]:
+        """For each time that a child was asked again, whether it answered otherwise than before."""
+        latest, changed = {}, []
+        for run in self._runs(ALONE, step) + self._runs(ROUNDS, step):
+            key = compare.run_key(run, step)
+            if run.same_child and run.child in latest:
+                changed.append(latest[run.child] != key)
+            latest[run.child] = key
+        return changed
 
     def _together(self, step: Step) -> Raw | None:
         differing = self._differing(TOGETHER, step)
@@ -182,7 +192,7 @@ class _Cell:
                 continue
             told.add((rule, event.file, event.line))
             severity = FAULT if event.kind in rules.FAULTS else NOTE
-            yield Raw(severity, rule, event.unit, f"{_CALLS.get(event.kind, '{what}').format(what=event.what)}.", [ev.of_event(event)])
+            yield Raw(severity, rule, event.unit, f"{_CALLS[event.kind].format(what=event.what)}.", [ev.at_event(event)])
 
     def changes(self, found: list[Raw]) -> Iterator[Raw]:
         """Globals that change with every request, though no answer showed it."""
@@ -203,7 +213,7 @@ _CALLS = {
     "system": "{what} is called; the program gets the current directory and the C library's environment of the child",
     "signal": "{what} is called; it is refused in every interpreter but the main one",
     "umask": "{what} after a request, for the whole child",
-    "timezone": "{what} after a request, for the whole child",
+    "time zone": "{what} after a request, for the whole child",
     "locale": "{what} after a request, for the whole child",
     "limit": "{what} is called; limits are those of the whole child",
 }

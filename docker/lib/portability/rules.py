@@ -55,7 +55,7 @@ OF_EVENT = {
     "system": ENVIRONMENT,
     "signal": SIGNALS,
     "umask": SETTINGS,
-    "timezone": SETTINGS,
+    "time zone": SETTINGS,
     "locale": SETTINGS,
     "limit": SETTINGS,
 }

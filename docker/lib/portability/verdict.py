@@ -126,6 +126,8 @@ def _between(plan: Plan, observed: Mapping[str, Observations], told: set[str | N
         for step in steps:
             groups: dict[Any, list[str]] = {}
             for name, seen in observed.items():
+                if seen.unusable is not None:
+                    continue
                 for run in seen.runs.get(ALONE, {}).get(step.unit, [])[:1]:
                     groups.setdefault(compare.run_key(run, step), []).append(name)
             if len(groups) > 1:

@@ -4,11 +4,13 @@ Only built-in types are looked into, and no code of the application is called: n
 """
 
 import sys
+from collections import Counter, OrderedDict, defaultdict, deque
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from . import record, source
 
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
+_CONTAINERS = (list, tuple, dict, set, frozenset, deque, defaultdict, OrderedDict, Counter)
 _IGNORED = (ModuleType, FunctionType, BuiltinFunctionType, MethodType, property, classmethod, staticmethod)
 _MOST = 200  # elements of a container that are looked at
 _SHOWN = 60
@@ -97,15 +99,17 @@ def _mark(value, depth):
     if kind in _PLAIN:
         text = repr(value) if kind is not int or value.bit_length() < 4000 else hex(value)
         return kind.__name__, text if len(text) <= 500 else (len(text), hash(value))
-    if depth and kind in (list, tuple, dict, set, frozenset) or kind.__module__ == "collections" and depth:
+    if kind in _CONTAINERS:
         try:
-            elements = list(value.items() if isinstance(value, dict) else value)[:_MOST]
-            marks = [_mark(element, depth - 1) for element in elements]
+            if not depth:
+                return kind.__name__, len(value)
+            if isinstance(value, dict):
+                marks = [(_mark(name, depth - 1), _mark(inner, depth - 1)) for name, inner in list(value.items())[:_MOST]]
+            else:
+                marks = [_mark(element, depth - 1) for element in list(value)[:_MOST]]
             return kind.__name__, len(value), sorted(map(repr, marks)) if kind in (set, frozenset) else marks
-        except Exception:  # it changed meanwhile, or is of a type that only looks like these
-            return kind.__name__, id(value)
-    if kind is tuple:
-        return kind.__name__, len(value)
+        except RuntimeError:  # it changed meanwhile
+            return kind.__name__, len(value)
     if kind.__module__ == "itertools" and kind.__name__ == "count":
         return kind.__name__, repr(value)
     if kind is bytearray:

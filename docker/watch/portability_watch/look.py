@@ -36,7 +36,7 @@ def _compare_settings():
     global _settings
     present = {
         "umask": ("umask", _umask()),
-        "timezone": ("tzset", repr((time.tzname, time.timezone))),
+        "time zone": ("tzset", "/".join(dict.fromkeys(time.tzname))),
         "locale": ("setlocale", _locale()),
     }
     if _settings is not None:
