@@ -1,0 +1,41 @@
+"""Finds failures in httpd's error log."""
+
+import re
+
+from .observations import Failure
+
+_PREFIX = re.compile(r"\[[^\]]*\] \[(?:\w*:)?(?P<level>\w+)\] \[pid (?P<pid>\d+)(?::tid (?P<tid>\d+))?\] (?:\[(?:client|remote) [^\]]*\] )?")
+_MESSAGE = re.compile(r"(?P<number>MP\d{4}): (?P<text>.*)")
+_RAISED = re.compile(r"\S+ '(?P<handler>[^']*)' .*? raised (?P<exception>.*)", re.DOTALL)
+_FRAME = re.compile(r'\S+ \S+:   File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
+_ENDED = re.compile(r"AH0005[012]: child pid \d+ exit signal (?P<signal>.*)")
+_FOREIGN = re.compile(r"^<|/lib/python3\.\d+/(?!(site|dist)-packages/)|/portability_watch/")
+_FAILED = ("MP0302", "MP0303", "MP0401", "MP0402", "MP0403", "MP0102")
+
+
+def failures(text: str) -> list[Failure]:
+    """The failures in a part of the log, in their order."""
+    found: list[dict] = []
+    latest: dict[tuple, dict] = {}  # of each thread: several write their tracebacks at the same time
+    for line in text.splitlines():
+        prefix = _PREFIX.match(line)
+        if prefix is None:
+            continue
+        rest = line[prefix.end() :]
+        thread = (prefix["pid"], prefix["tid"])
+        if ended := _ENDED.match(rest):
+            if "Killed" not in ended["signal"] and "Terminated" not in ended["signal"]:
+                found.append({"sentence": f"a child was ended by the signal {ended['signal']}", "crash": True})
+        elif message := _MESSAGE.match(rest):
+            latest.pop(thread, None)
+            if message["number"] in _FAILED:
+                raised = _RAISED.match(message["text"])
+                latest[thread] = {"sentence": raised["exception"] if raised else f"{message['number']}: {message['text']}"}
+                found.append(latest[thread])
+        elif (frame := _FRAME.match(rest)) and thread in latest and not _FOREIGN.search(frame["file"]):
+            # The last one of the application's own code is where it happened.
+            failure = latest[thread]
+            failure["file"], failure["line"] = frame["file"], int(frame["line"])
+        elif frame and thread in latest and "/mod_python/_importing" in frame["file"]:
+            latest[thread]["importing"] = True
+    return [Failure(**failure) for failure in found]
