@@ -44,7 +44,10 @@ look_at_python() {
 choose_python() {
     local found first=''
     if [ -n "${PYO3_PYTHON:-}" ]; then
-        found=$(command -v "$PYO3_PYTHON") || die "PYO3_PYTHON=$PYO3_PYTHON is not there."
+        if ! found=$(command -v "$PYO3_PYTHON"); then
+            PYTHON=$PYO3_PYTHON PYTHON_FAULT='is not there'
+            return 1
+        fi
         look_at_python "$found"
         [ -z "$PYTHON_FAULT" ]
         return

@@ -1,0 +1,13 @@
+# The integration tests as programs, in /tests. They drive an httpd over sockets and link nothing of the module, so those linked
+# on the oldest system run on all of them. DEPENDENCIES is the stage of that name of docker/Dockerfile.
+ARG DEPENDENCIES
+FROM ${DEPENDENCIES}
+# What the tests depend on is compiled before there is a test.
+RUN mkdir tests && touch tests/none.rs && cargo test --no-run --locked --test none --config 'profile.dev.debug=false'
+COPY tests/ tests/
+RUN mkdir /tests && \
+    cargo test --no-run --locked --offline --test '*' --config 'profile.dev.debug=false' --config 'profile.dev.strip=true' \
+        --message-format=json >/tests.json && \
+    sed -nE 's/.*"executable":"([^"]*)".*/\1/p' /tests.json | \
+    while read -r program; do name=${program##*/}; mv "$program" "/tests/${name%-*}"; done && \
+    rm -rf /tests/none /tests/safety /tests/messages target/debug /tests.json

@@ -1,0 +1,1 @@
+"""The Docker integration matrix: what is built, where it runs, and what is reported."""

@@ -1,0 +1,199 @@
+"""The images of the cells: base, tools and dependencies (seldom new), the image to deploy, the test programs."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import tarfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from .docker import Docker, DockerError, last_line
+from .systems import SYSTEMS, Refusal, System
+
+Progress = Callable[[str], None]
+
+# Longer than any of them takes on two slow cores.
+BUILD_LIMIT = 40 * 60
+# Less than this is not enough for one system's layers.
+DISK_NEEDED = 4 << 30
+
+
+class Images:
+    """Builds images, each once, whoever asks for it."""
+
+    def __init__(self, docker: Docker, repository: Path, ca_bundle: Path | None, jobs: int) -> None:
+        self._docker = docker
+        self._repository = repository
+        self._context = context(repository, ca_bundle)
+        self._slots = threading.Semaphore(jobs)
+        self._locks: dict[str, threading.Lock] = {}
+        self._done: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def check_disk(self) -> None:
+        """Raises Refusal if Docker's disk, as far as it can be seen from here, is too full."""
+        folder = Path(self._docker.call("info", "--format", "{{.DockerRootDir}}"))
+        if folder.exists() and (free := shutil.disk_usage(folder).free) < DISK_NEEDED:
+            raise Refusal(
+                f"Docker's disk at {folder} has {free / 1e9:.1f} GB free and a build takes {DISK_NEEDED / 1e9:.0f}: make room "
+                "(docker system prune)."
+            )
+
+    def base(self, system: System, progress: Progress) -> str:
+        """The base image: from this machine, a registry, or Debian's archive."""
+
+        def make() -> None:
+            if self._docker.has_image(system.base):
+                return
+            progress(f"pulling {system.base}")
+            try:
+                self._docker.call("pull", "--quiet", system.base, limit=600)
+                return
+            except DockerError as error:
+                words = str(error)
+            progress(f"making {system.base} from Debian's archive")
+            made = subprocess.run(
+                [self._repository / "docker/base", system.suite], capture_output=True, text=True, start_new_session=True
+            )
+            if made.returncode != 0:
+                raise Refusal(
+                    f"there is no base image {system.base}: no registry gave it ({words}), and it could not be made "
+                    f"({last_line(made.stderr)})."
+                )
+
+        return self._once(system.base, make)
+
+    def deployed(self, system: System, progress: Progress) -> str:
+        """The image to deploy."""
+        self.base(system, progress)
+        return self._build(f"mod_python:{system.name}", "docker/Dockerfile", None, system_arguments(system), progress)
+
+    def cell(self, system: System, progress: Progress) -> str:
+        """The image to deploy with the test programs and mpm_itk in it."""
+        arguments = {
+            "IMAGE": self.deployed(system, progress),
+            "TESTS": self._tests(progress),
+            "EXTRAS": self._extras(system, progress),
+        }
+        return self._build(f"mod_python-cell:{system.name}", "docker/images/cell.Dockerfile", None, arguments, progress)
+
+    def _tests(self, progress: Progress) -> str:
+        oldest = SYSTEMS[0]
+        self.base(oldest, progress)
+        dependencies = self._stage(oldest, "dependencies", progress)
+        return self._build(
+            "mod_python-tests:latest", "docker/images/tests.Dockerfile", None, {"DEPENDENCIES": dependencies}, progress
+        )
+
+    def _extras(self, system: System, progress: Progress) -> str:
+        tools = self._stage(system, "tools", progress)
+        return self._build(f"mod_python-extras:{system.name}", "docker/images/extras.Dockerfile", None, {"TOOLS": tools}, progress)
+
+    def _stage(self, system: System, stage: str, progress: Progress) -> str:
+        return self._build(f"mod_python-{stage}:{system.name}", "docker/Dockerfile", stage, system_arguments(system), progress)
+
+    def _once(self, name: str, make: Callable[[], None]) -> str:
+        with self._lock:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
+            if name not in self._done:
+                make()
+                self._done[name] = name
+        return name
+
+    def _build(self, tag: str, file: str, stage: str | None, arguments: dict[str, str], progress: Progress) -> str:
+        def make() -> None:
+            with self._slots:
+                progress(f"building {tag}")
+                self._run_build(tag, file, stage, arguments, progress)
+
+        return self._once(tag, make)
+
+    def _run_build(self, tag: str, file: str, stage: str | None, arguments: dict[str, str], progress: Progress) -> None:
+        command = ["build", "--file", file, "--tag", tag, *(["--target", stage] if stage else [])]
+        for name, value in arguments.items():
+            command += ["--build-arg", f"{name}={value}"]
+        process = self._docker.open(*command, "-", stdin=subprocess.PIPE, stderr=subprocess.STDOUT)
+        overdue = threading.Timer(BUILD_LIMIT, process.kill)
+        overdue.start()
+        try:
+            assert process.stdin and process.stdout
+            try:
+                process.stdin.write(self._context)
+                process.stdin.close()
+            except BrokenPipeError:
+                pass
+            lines = []
+            for line in process.stdout:
+                lines.append(re.sub(r"\x1b\[[0-9;]*m", "", line.decode(errors="replace")).rstrip())
+                if step := re.match(r"Step (\d+/\d+) : (\w+)", lines[-1]):
+                    progress(f"building {tag}: {step[1]} {step[2]}")
+            status = process.wait()
+        finally:
+            overdue.cancel()
+            self._docker.forget(process)
+        if status != 0:
+            raise BuildError(tag, lines)
+
+
+class BuildError(Exception):
+    """An image that could not be built: one sentence, and Docker's output."""
+
+    def __init__(self, tag: str, lines: list[str]) -> None:
+        self.output = "\n".join(lines)
+        cause = next((line for line in reversed(lines) if re.search(r"(?i)\berror|failed|cannot|could not", line)), last_line(self.output))
+        if re.search(r"Temporary failure resolving|Could not resolve|Network is unreachable|Unable to connect", self.output):
+            why = "the network, or the archive, cannot be reached from inside a build"
+        elif "no space left on device" in self.output.lower():
+            why = "Docker's disk is full (docker system prune makes room)"
+        elif re.search(r"(?i)certificate (verify|problem)|SSL certificate|unable to get local issuer", self.output):
+            why = "a certificate was not trusted inside the build (--ca names the bundle of a proxy that inspects TLS)"
+        else:
+            why = cause
+        super().__init__(f"the image {tag} could not be built: {why}.")
+
+
+def system_arguments(system: System) -> dict[str, str]:
+    return {"BASE": system.base, "PYTHON": system.package}
+
+
+def context(repository: Path, ca_bundle: Path | None) -> bytes:
+    """What a build gets to see, as a tar: the files of the checkout, and the certificates."""
+    names = checkout_files(repository)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name in names:
+            tar.add(repository / name, name, recursive=False, filter=anonymous)
+        if ca_bundle:
+            tar.add(ca_bundle, "docker/ca/given.crt", recursive=False, filter=anonymous)
+    return buffer.getvalue()
+
+
+def checkout_files(repository: Path) -> list[str]:
+    """The files that belong to the project, committed or not yet."""
+    try:
+        listing = subprocess.run(
+            ["git", "-c", f"safe.directory={repository}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=repository, capture_output=True, check=True,
+        )  # fmt: skip
+        names = listing.stdout.decode().split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        # An unpacked archive: everything but what a build leaves.
+        names = [
+            str(path.relative_to(repository))
+            for path in repository.rglob("*")
+            if not {"target", ".git", "__pycache__"} & set(path.relative_to(repository).parts)
+        ]
+    return sorted(name for name in names if name and (repository / name).is_file())
+
+
+def anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The same layer whoever checked out the files, and with whatever umask."""
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mode = 0o755 if entry.mode & 0o100 else 0o644
+    return entry

@@ -1,0 +1,144 @@
+"""What happens to a deployed server, across containers: restarts, killed children, a killed container, under load."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .docker import Docker, DockerError, Files
+from .serving import Client, Container, Scene, client, network, server
+from .systems import Cell
+
+HERE = Path(__file__).resolve().parents[2] / "scenario"
+THREADS = 4
+# How long a phase lasts when nothing has to be waited for.
+MOMENT = 0.7
+# A container that comes back serves within this time.
+BACK_LIMIT = 20
+
+
+@dataclass
+class Story:
+    """What was seen, step by step, and the first thing that was not as it must be."""
+
+    steps: list[str] = field(default_factory=list)
+    fault: str | None = None
+    log: str = ""
+
+
+def run_scenario(docker: Docker, cell: Cell, image: str, tell: Callable[[str], None]) -> Story:
+    """Plays the scenario; never raises but at the end of the run."""
+    story = Story()
+    role = f"{cell.name.replace(' ', '-')}-scene"
+    files = Files().add_tree(HERE / "app", "srv/app").add_folder("srv/data", 0o1777)
+    try:
+        with (
+            network(docker, role) as net,
+            server(docker, cell, image, net, f"{role}-server", files, {"STORE": "/srv/data/count"}) as served,
+        ):
+            try:
+                with client(docker, cell, image, net, f"{role}-client", HERE / "load.py", "server", "8080", str(THREADS)) as load:
+                    Play(served, load, story, tell).all()
+                story.steps.append(f"stopped gracefully in {served.stop():.1f} s")
+            except Scene as scene:
+                story.fault = str(scene)
+                story.log = served.log()
+    except (Scene, DockerError) as error:
+        if docker.ending.is_set():
+            raise
+        story.fault = str(error)
+    return story
+
+
+class Play:
+    """One pass through the scenario."""
+
+    def __init__(self, served: Container, load: Client, story: Story, tell: Callable[[str], None]) -> None:
+        self._served, self._load, self._story, self._tell = served, load, story, tell
+
+    def all(self) -> None:
+        self._steady("steady")
+        self._graceful()
+        self._steady("after the graceful restart")
+        self._killed_child()
+        self._steady("after the killed child")
+        self._killed_container()
+        self._steady("after the killed container")
+        self._load.end()
+        self._load.hear()
+
+    def _phase(self, name: str) -> dict:
+        """Begins the next phase; gives what happened in the one before."""
+        self._tell(name)
+        self._load.say(name)
+        return self._load.hear()
+
+    def _note(self, step: str) -> None:
+        self._story.steps.append(step)
+
+    def _steady(self, name: str) -> None:
+        """Every request is answered."""
+        self._phase(name)
+        time.sleep(MOMENT)
+        facts = self._phase(f"{name}, done")
+        must(facts["failed"] == 0, f"{name}, requests failed: {facts['failed']} of {facts['answered']}, {some(facts)}")
+        must(facts["answered"] >= 10, f"{name}, only {facts['answered']} requests were answered in {facts['seconds']:.1f} s")
+        self._note(f"{name}: {facts['answered']} requests, none failed")
+
+    def _graceful(self) -> None:
+        """No request is lost, and others answer than before."""
+        before = self._served.children()
+        self._phase("graceful restart")
+        self._served.graceful()
+        time.sleep(MOMENT)
+        facts = self._phase("graceful restart, done")
+        must(facts["failed"] == 0, f"requests failed during a graceful restart: {facts['failed']}, {some(facts)}")
+        new = self._served.children() - before
+        must(bool(new), "a graceful restart left the old children in place")
+        must(bool(answering(facts) & new), "no child of the new generation answered within the graceful restart")
+        self._note(f"graceful restart: {facts['answered']} requests, none failed")
+
+    def _killed_child(self) -> None:
+        """What it was answering is lost, nothing else; another child takes its place."""
+        self._phase("killed child")
+        self._served.kill_children(1)
+        time.sleep(MOMENT)
+        facts = self._phase("killed child, done")
+        must(
+            facts["failed"] <= THREADS,
+            f"a killed child took {facts['failed']} requests along, and {THREADS} were under way at most: {some(facts)}",
+        )
+        self._note(f"killed child: {facts['answered']} requests, {facts['failed']} failed")
+
+    def _killed_container(self) -> None:
+        """It comes back by itself once it is started, with its settings and its files."""
+        docker, name = self._served.docker, self._served.name
+        before = self._served.generations()
+        self._phase("killed container")
+        docker.call("kill", name)
+        time.sleep(MOMENT)
+        self._phase("container started again")
+        begun = time.monotonic()
+        self._served.start()
+        self._served.wait_until_serving(before + 1)
+        took = time.monotonic() - begun
+        must(took < BACK_LIMIT, f"a killed container took {took:.1f} s to serve again")
+        # A client that was sending meanwhile waits for its time limit, at most.
+        time.sleep(MOMENT)
+        self._note(f"killed container: served again {took:.1f} s after its start")
+
+
+def must(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise Scene(sentence)
+
+
+def answering(facts: dict) -> set[int]:
+    """The processes that answered, and their parents: under mpm_itk the child is the parent of who answers."""
+    return {int(number) for answer in facts["answers"] for number in answer.split()}
+
+
+def some(facts: dict) -> str:
+    return "; ".join(sorted(set(facts["failures"]))[:3])

@@ -1,0 +1,189 @@
+"""A server container and a client container on a private network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .docker import Docker, DockerError, Files
+from .systems import Cell
+from .tests import ITK_RIGHTS
+
+PORT = 8080
+START_LIMIT = 30
+MEMORY = "1g"
+
+# The children of httpd, which is process 1 of its container.
+CHILDREN = 'for s in /proc/[0-9]*/stat; do read -r pid _ _ parent _ <"$s" && [ "$parent" = 1 ] && echo "$pid"; done; true'
+
+
+class Scene(Exception):
+    """Something between the containers that did not go as it must: one sentence."""
+
+
+@contextmanager
+def network(docker: Docker, role: str) -> Iterator[str]:
+    """A network that reaches nothing but what is put on it."""
+    name = docker.name(role)
+    docker.call("network", "create", "--internal", *docker.label(), name)
+    try:
+        yield name
+    finally:
+        try:
+            docker.call("network", "rm", name)
+        except DockerError:
+            pass
+
+
+@dataclass
+class Container:
+    """A container that serves an application."""
+
+    docker: Docker
+    name: str
+    cell: Cell
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """As a client on the same network reaches it."""
+        return "server", PORT
+
+    def start(self) -> None:
+        self.docker.call("start", self.name)
+
+    def wait_until_serving(self, generations: int) -> None:
+        """Waits until httpd has begun to serve so many times since the container was made."""
+        self._wait("httpd to serve", lambda: self.generations() >= generations)
+
+    def generations(self) -> int:
+        return self.log().count("resuming normal operations")
+
+    def children(self) -> set[int]:
+        return set(map(int, self.docker.call("exec", self.name, "bash", "-c", CHILDREN).split()))
+
+    def graceful(self) -> None:
+        """A graceful restart; returns when the new generation serves."""
+        before = self.generations()
+        self.docker.call("kill", "--signal", "USR1", self.name)
+        self._wait("the next generation", lambda: self.generations() > before)
+
+    def kill_children(self, count: int | None = None) -> None:
+        """Kills children outright; returns when others are there."""
+        before = self.children()
+        victims = sorted(before)[:count]
+        words = "kill -KILL " + " ".join(map(str, victims))
+        self.docker.call("exec", "--user", "root", self.name, "bash", "-c", words)
+        gone = lambda now: not now & set(victims) and len(now) >= min(1, len(before))
+        self._wait("new children", lambda: gone(self.children()))
+
+    def log(self) -> str:
+        """Everything that httpd has said."""
+        process = self.docker.open("logs", self.name, stderr=subprocess.STDOUT)
+        try:
+            return process.communicate(timeout=60)[0].decode(errors="replace")
+        finally:
+            self.docker.forget(process)
+
+    def read(self, path: str) -> str:
+        """Text of the files that match, one after the other."""
+        return self.docker.call("exec", self.name, "bash", "-c", f"cat {path} 2>/dev/null; true")
+
+    def stop(self, limit: int = 20) -> float:
+        """A graceful stop; says how long it took. Raises Scene if httpd had to be killed or failed."""
+        begun = time.monotonic()
+        self.docker.call("stop", "--time", str(limit), self.name)
+        took = time.monotonic() - begun
+        status = self.docker.call("inspect", "--format", "{{.State.ExitCode}}", self.name)
+        if status != "0":
+            raise Scene(f"httpd ended with status {status} when it was stopped, after {took:.1f} s")
+        return took
+
+    def _wait(self, what: str, condition) -> None:
+        deadline = time.monotonic() + START_LIMIT
+        while not condition():
+            if self.docker.call("inspect", "--format", "{{.State.Running}}", self.name) != "true":
+                raise Scene(f"the server ended while waiting for {what}: {tail(self.log())}")
+            if time.monotonic() > deadline:
+                raise Scene(f"waited {START_LIMIT} s in vain for {what}: {tail(self.log())}")
+            time.sleep(0.05)
+
+
+@contextmanager
+def server(
+    docker: Docker, cell: Cell, image: str, network: str, role: str, files: Files, environment: dict[str, str] = {}
+) -> Iterator[Container]:
+    """A running server with files in it; the image's entrypoint makes the server of the environment."""
+    name = docker.name(role)
+    settings = {"MPM": cell.model, "GIL": cell.gil, **environment}
+    docker.call(
+        "create", "--name", name, *docker.label(), "--network", network, "--network-alias", "server",
+        "--memory", MEMORY, "--memory-swap", MEMORY, "--pids-limit", "1024", "--no-healthcheck",
+        *(ITK_RIGHTS if cell.model == "itk" else []),
+        *(part for key, value in settings.items() for part in ("--env", f"{key}={value}")), image,
+    )  # fmt: skip
+    try:
+        docker.copy_in(name, "/", files)
+        container = Container(docker, name, cell)
+        container.start()
+        container.wait_until_serving(1)
+        yield container
+    finally:
+        docker.remove(name)
+
+
+class Client:
+    """A Python program in a container of its own, spoken to in lines."""
+
+    def __init__(self, docker: Docker, process: subprocess.Popen[bytes], name: str) -> None:
+        self._docker, self._process, self._name = docker, process, name
+
+    def say(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(line.encode() + b"\n")
+        self._process.stdin.flush()
+
+    def hear(self) -> dict:
+        """The next line of JSON."""
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            assert self._process.stderr
+            raise Scene(f"the client ended: {tail(self._process.stderr.read().decode(errors='replace'))}")
+        return json.loads(line)
+
+    def call(self, command: dict) -> dict:
+        self.say(json.dumps(command))
+        return self.hear()
+
+    def end(self) -> None:
+        """No more lines will come."""
+        assert self._process.stdin
+        self._process.stdin.close()
+
+
+@contextmanager
+def client(docker: Docker, cell: Cell, image: str, network: str, role: str, program: Path, *arguments: str) -> Iterator[Client]:
+    """A client program, with the Python of the cell."""
+    name = docker.name(role)
+    process = docker.open(
+        "run", "--rm", "--interactive", "--name", name, *docker.label(), "--network", network, "--no-healthcheck",
+        "--memory", MEMORY, "--pids-limit", "512", "--entrypoint", f"python{cell.system.python}", image,
+        "-c", program.read_text(), *arguments, stdin=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield Client(docker, process, name)
+    finally:
+        docker.remove(name)
+        process.kill()
+        process.communicate()
+        docker.forget(process)
+
+
+def tail(text: str, lines: int = 3) -> str:
+    """The end of an output, in one line."""
+    return " | ".join(line.strip() for line in text.strip().splitlines()[-lines:]) or "it said nothing"

@@ -1,0 +1,165 @@
+"""A cell's integration tests: the test programs, run inside the image to deploy, as its own user."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .docker import Docker, DockerError
+from .systems import Cell
+
+# Tests wait for processes most of the time: more threads than cores.
+THREADS = 4
+LIMIT = 8 * 60
+MEMORY = "2g"
+PROCESSES = 2048
+
+# The tests of a process model are named after it. The one-child cell also runs what is no process model's: those tests
+# choose one that suits them.
+FILTERS = {
+    "prefork": ["::prefork"],
+    "worker": ["::worker"],
+    "event": ["::event"],
+    "winnt": ["--skip", "::prefork", "--skip", "::worker", "--skip", "::event"],
+    "itk": ["::prefork", "itk::", "--skip", "lasting::"],
+}
+
+# mpm_itk's parent is root, and gives each connection to a user of its choice.
+ITK_RIGHTS = ["--user", "root", "--cap-add", "DAC_READ_SEARCH", "--cap-add", "SYS_NICE"]
+
+SCRIPT = """
+cd /tmp
+total=0
+for program in /tests/*; do total=$((total + $("$program" --list "$@" 2>/dev/null | grep -c ': test$'))); done
+echo "=== total $total"
+for program in /tests/*; do
+    echo "=== begin ${program##*/}"
+    "$program" --test-threads "$THREADS" "$@" 2>&1
+    echo "=== end ${program##*/} $?"
+done
+"""
+
+
+@dataclass
+class TestFailure:
+    """A test, or a whole test program, that failed, and what it said."""
+
+    name: str
+    output: str
+
+
+@dataclass
+class TestRun:
+    """What a cell's tests came to."""
+
+    total: int = 0
+    passed: int = 0
+    failures: list[TestFailure] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        return f"{self.passed}/{self.total}"
+
+
+class Reader:
+    """Follows the output of the test programs, line by line."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.run = TestRun()
+        self._tell = tell
+        self._program = ""
+        self._failed: list[str] = []
+        self._lines: list[str] = []
+        self.complete = False
+        self._programs = 0
+
+    def line(self, line: str) -> None:
+        if mark := re.match(r"=== total (\d+)$", line):
+            self.run.total = int(mark[1])
+        elif mark := re.match(r"=== begin (\S+)$", line):
+            self._program, self._failed, self._lines = mark[1], [], []
+        elif mark := re.match(r"=== end (\S+) (\d+)$", line):
+            self._end(mark[1], int(mark[2]))
+        else:
+            self._lines.append(line)
+            if result := re.match(r"test (\S+) \.\.\. (ok|FAILED)$", line):
+                if result[2] == "ok":
+                    self.run.passed += 1
+                else:
+                    self._failed.append(result[1])
+                self._tell(self.run.summary + (f", {self.failed} failed" if self.failed else ""))
+
+    @property
+    def failed(self) -> int:
+        return len(self.run.failures) + len(self._failed)
+
+    def _end(self, program: str, status: int) -> None:
+        self._programs += 1
+        text = "\n".join(self._lines)
+        for name in self._failed:
+            self.run.failures.append(TestFailure(f"{program} {name}", section(text, name)))
+        if status != 0 and not self._failed:
+            self.run.failures.append(TestFailure(program, f"{program} ended with status {status}\n{text}"))
+        self._program = ""
+
+    def over(self, cause: str | None) -> TestRun:
+        """Closes the account; `cause` says why there may be no end of it."""
+        if self._program:
+            self._end(self._program, -1)
+        if cause:
+            self.run.failures.append(TestFailure("the cell", cause))
+        elif not self._programs:
+            self.run.failures.append(TestFailure("the cell", "there are no test programs in the image"))
+        elif not self.run.failures and self.run.passed != self.run.total:
+            gap = f"{self.run.passed} tests passed, {self.run.total} were to run"
+            self.run.failures.append(TestFailure("the cell", gap))
+        return self.run
+
+
+def section(text: str, name: str) -> str:
+    """What a failed test printed."""
+    found = re.search(rf"^---- {re.escape(name)} stdout ----\n(.*?)(?=^---- \S+ stdout ----$|^failures:$|\Z)", text, re.M | re.S)
+    return found[1].strip() if found else text
+
+
+def run_tests(docker: Docker, cell: Cell, image: str, tell: Callable[[str], None]) -> TestRun:
+    """Runs the tests of a cell in a container of its own without a network; a cell that hangs is ended."""
+    container = docker.name(cell.name.replace(" ", "-"))
+    environment = {"THREADS": str(THREADS), "MOD_PYTHON_SO": "/usr/lib/apache2/modules/mod_python.so", "TMPDIR": "/tmp"}
+    if cell.gil == "own":
+        environment["MOD_PYTHON_TEST_GIL"] = "own"
+    if cell.model == "itk":
+        environment["MOD_PYTHON_TEST_MODEL"] = "itk"
+    command = [
+        "run", "--rm", "--name", container, *docker.label(), "--network", "none", "--no-healthcheck", "--init",
+        "--memory", MEMORY, "--memory-swap", MEMORY, "--pids-limit", str(PROCESSES), "--tmpfs", "/tmp:exec,mode=1777",
+        *(ITK_RIGHTS if cell.model == "itk" else []),
+        *(part for name, value in environment.items() for part in ("--env", f"{name}={value}")),
+        "--entrypoint", "bash", image, "-c", SCRIPT, "tests", *FILTERS[cell.model],
+    ]  # fmt: skip
+    reader = Reader(tell)
+    process = docker.open(*command, stderr=subprocess.STDOUT)
+    overdue = threading.Event()
+
+    def end() -> None:
+        overdue.set()
+        docker.remove(container)
+
+    timer = threading.Timer(LIMIT, end)
+    timer.start()
+    try:
+        assert process.stdout
+        for line in process.stdout:
+            reader.line(line.decode(errors="replace").rstrip("\n"))
+        status = process.wait()
+    finally:
+        timer.cancel()
+        docker.forget(process)
+    if docker.ending.is_set():
+        raise DockerError("the run is ending")
+    if overdue.is_set():
+        return reader.over(f"not done after {LIMIT} s: it was ended")
+    return reader.over(f"its container ended with status {status}" if status != 0 else None)
