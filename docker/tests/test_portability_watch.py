@@ -23,7 +23,8 @@ class WatchTest(unittest.TestCase):
     def served(self, app, script, **environment):
         """What a script prints as JSON, in a Python with the watch and a module app.py."""
         (self.folder / "app.py").write_text(textwrap.dedent(app))
-        script = "import json\nfrom portability_watch import record, globals as application\n" + textwrap.dedent(script)
+        start = "import json, portability_watch\nportability_watch.install()\nfrom portability_watch import record, globals as application\n"
+        script = start + textwrap.dedent(script)
         # As a command and not as a file: then no frame of the script is taken for the application's.
         done = subprocess.run(
             [sys.executable, "-c", script],
@@ -119,6 +120,13 @@ class Events(WatchTest):
 
     def test_another_directory_to_begin_with(self):
         self.assertEqual(self.served("", "import os; print(json.dumps(os.getcwd()))", WATCH_DIRECTORY="/usr"), "/usr")
+
+    def test_programs_that_the_application_starts_are_not_watched(self):
+        (self.folder / "found").mkdir()
+        environment = {**os.environ, "PYTHONPATH": str(WATCH), "WATCH_FOLDER": str(self.folder / "found")}
+        script = "import os, sys; assert 'portability_watch' not in sys.modules; os.chdir('/')"
+        subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+        self.assertEqual(list((self.folder / "found").iterdir()), [])
 
     def test_the_sitecustomize_behind_it_is_run_too(self):
         (self.folder / "sitecustomize.py").write_text("import builtins\nbuiltins.behind = 1\n")

@@ -6,9 +6,11 @@ What goes wrong here must not touch the application: it is then served without t
 import sys
 
 try:
-    import portability_watch
+    # A program that the application starts has this on its path too, and may do what it likes: it has a process of its own.
+    if "_apache" in sys.builtin_module_names:
+        import portability_watch
 
-    portability_watch.install()
+        portability_watch.install()
 except Exception as _error:  # noqa: BLE001 - the application comes first
     print(f"portability watch: not in place: {_error!r}", file=sys.__stderr__)
 
