@@ -270,8 +270,9 @@ class Together:
         return {"load": {name: list(seen.values()) for name, seen in self.counted.items()}, "sessions": answered}
 
     def _send_load(self, number):
-        line = Line(self.server, keep=True)
-        # As many sessions as there may be are accompanied, but a load alone ends when each request was sent often enough.
+        # No kept connections: under prefork they would hold all children, and the sessions' requests would wait.
+        line = Line(self.server, keep=False)
+        # However many sessions there may be, they are accompanied; a load alone ends when each request was sent often enough.
         turns = max(self.LEAST * len(self.load) // self.clients, 3)
         turn = 0
         while time.monotonic() < self.deadline and (turn < turns or not self.sessions_done.is_set()):
@@ -279,8 +280,7 @@ class Together:
             turn += 1
             self._count(name, line.exchange(request))
             if turn >= turns:
-                time.sleep(0.02)  # a company for the sessions, not a flood
-        line.close()
+                time.sleep(0.02)  # company for the sessions, not a flood
 
     def _count(self, name, answer):
         key = json.dumps(answer)

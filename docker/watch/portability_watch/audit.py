@@ -1,6 +1,6 @@
 """The audit hook: notes what an application asks of the process that holds it."""
 
-import _signal  # loaded here, so that mod_python's own start does not have to, which would look like the application's
+import _signal  # signal.signal() looks its function up there at each call
 import _thread
 import os
 import sys
@@ -13,6 +13,7 @@ _busy = _thread._local()
 def install(folder: str | None) -> None:
     """Put the hook in place; findings are also written to the folder."""
     record.write_to(folder)
+    _import((), None)
     sys.addaudithook(_hook)
 
 
@@ -108,17 +109,15 @@ def _shown(value):
 
 
 def _import(_arguments, _frame):
-    """As soon as mod_python is through with its own start, stand before what it refuses: a refusal raises no event."""
-    if "mod_python._threads" not in sys.modules:
-        return
-    del _WATCHED["import"]
+    """Stand before what mod_python refuses, as soon as it does: a refusal raises no event."""
     for name in ("fork", "forkpty"):
         function = getattr(os, name, None)
-        if function is not None and hasattr(function, "__code__"):
+        if hasattr(function, "__code__") and function not in _ours:
             watched = _watched(function, "fork", lambda _arguments, name=name: f"os.{name}()")
             for module in (os, sys.modules["posix"]):
                 setattr(module, name, watched)
-    _signal.signal = _watched(_signal.signal, "signal", lambda arguments: f"signal.signal({_signal_name(arguments[0])})")
+    if _signal.signal not in _ours:
+        _signal.signal = _watched(_signal.signal, "signal", lambda arguments: f"signal.signal({_signal_name(arguments[0])})")
 
 
 def _signal_name(number):
@@ -140,7 +139,11 @@ def _watched(function, kind, what):
 
     watched.__name__ = watched.__qualname__ = function.__name__
     watched.__doc__ = function.__doc__
+    _ours.append(watched)
     return watched
+
+
+_ours = []
 
 
 _WATCHED = {
