@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use fixture::{Httpd, Mpm, Server, for_each_mpm, wait_until};
+use fixture::{Httpd, Mpm, Server, for_each_lasting_mpm, for_each_mpm, wait_until};
 
 /// Serves `/check`, a handler that ends well if the body of `check(req)` does; `ok()` sends the request.
 fn checking(mpm: Mpm, body: &str) -> Httpd {
@@ -333,7 +333,9 @@ for_each_mpm! {
             assert_eq!(written, "own", "{host}: {}", server.log());
         }
     }
+}
 
+for_each_lasting_mpm! {
     fn exit_functions_run_when_the_child_ends(mpm) {
         let source = r#"
             import os

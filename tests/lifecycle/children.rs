@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::fixture::{Mpm, for_each_mpm, wait_until};
+use crate::fixture::{Mpm, for_each_lasting_mpm, for_each_mpm, wait_until};
 use crate::who::{Answer, ask, distinct, site};
 use crate::{busy, wait_for_begin};
 
@@ -36,7 +36,9 @@ for_each_mpm! {
         }
         assert_eq!(server.log_count("exit signal Segmentation fault"), 0);
     }
+}
 
+for_each_lasting_mpm! {
     fn exit_functions_run_however_a_child_ends(mpm) {
         let server = site(mpm)
             .children(1)
