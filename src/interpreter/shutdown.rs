@@ -31,11 +31,12 @@ pub fn shutdown(bound: Duration) {
         return;
     }
     let quiet = end_interpreters(runtime, bound);
-    // The one process of `httpd -X` has an exit function that cleans up the configuration: its own, not that of a process
-    // which it forks for a connection.
-    let skips = match configuration::is_defined(c"ONE_PROCESS") {
-        true => was_forked_off(),
-        false => !quiet,
+    // A single process has an exit function that cleans up the configuration: that is for itself to do, not for those that it
+    // forks. The MPMs know `httpd -X` by the first of these.
+    let single = [c"DEBUG", c"ONE_PROCESS"].map(configuration::is_defined);
+    let skips = match was_forked_off() {
+        true => !quiet || single.contains(&true),
+        false => !quiet && !single[1],
     };
     if skips {
         skip_exit_functions();
