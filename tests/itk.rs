@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fixture::{Httpd, Mpm, Server, is_itk_run, wait_until};
-use who::{Answer, ask, distinct, site};
+use who::{Answer, ask, distinct, has_own_gil, site};
 
 /// How long a process may go on when its connection is closed.
 const SOON: Duration = Duration::from_secs(5);
@@ -131,39 +131,45 @@ itk_tests! {
 
     /// It saves each connection the start of Python and the imports.
     fn imports_run_in_the_child_and_are_there_for_its_connections() {
-        let server = two_users(site(Mpm::Prefork))
-            .children(1)
-            .file(
-                "lib/ready.py",
-                "
-                import logging, os, random, threading
-                from who import tell
+        for own_gil in [false, true] {
+            if own_gil && !has_own_gil() {
+                continue;
+            }
+            let server = two_users(site(Mpm::Prefork))
+                .children(1)
+                .file(
+                    "lib/ready.py",
+                    "
+                    import logging, os, random, threading
+                    from who import tell
 
-                importer = os.getpid()
-                user = os.geteuid()
-                told = []
-                os.register_at_fork(after_in_child=lambda: told.append(os.getpid()))
-                random.random()
+                    importer = os.getpid()
+                    user = os.geteuid()
+                    told = []
+                    os.register_at_fork(after_in_child=lambda: told.append(os.getpid()))
+                    random.random()
 
-                def handler(req):
-                    return tell(req, importer=importer, importing_user=user, random=random.random(), told=told == [os.getpid()],
-                                main=threading.main_thread() is threading.current_thread())
-                ",
-            )
-            .config("PythonHandler ready\nPythonImport ready shared\nPythonInterpreter shared")
-            .start();
-        let child = server.child_pids();
-        let mut answers: Vec<Answer> = ["www.test", "nobody.test", "www.test", "nobody.test"].map(|host| ask(&server, host, "/x")).into();
-        answers.extend(over_one_connection(&server, &["localhost", "localhost"]));
-        for answer in &answers {
-            assert_eq!(answer.fact("importer"), child[0].to_string(), "{answer:?}");
-            assert_ne!(answer.fact("importing_user"), "0");
-            assert_eq!((answer.fact("told"), answer.fact("main")), ("True", "True"), "the hooks after a fork have run once");
+                    def handler(req):
+                        return tell(req, importer=importer, importing_user=user, random=random.random(), told=told == [os.getpid()],
+                                    main=threading.main_thread() is threading.current_thread())
+                    ",
+                )
+                .config("PythonHandler ready\nPythonImport ready shared\nPythonInterpreter shared")
+                .config(if own_gil { "PythonInterpreterOptions * gil=own" } else { "" })
+                .start();
+            let child = server.child_pids();
+            let mut answers: Vec<Answer> = ["www.test", "nobody.test", "www.test", "nobody.test"].map(|host| ask(&server, host, "/x")).into();
+            answers.extend(over_one_connection(&server, &["localhost", "localhost"]));
+            for answer in &answers {
+                assert_eq!(answer.fact("importer"), child[0].to_string(), "{answer:?}");
+                assert_ne!(answer.fact("importing_user"), "0");
+                assert_eq!((answer.fact("told"), answer.fact("main")), ("True", "True"), "the hooks after a fork have run once");
+            }
+            assert_eq!(distinct(&answers, |answer| answer.module.clone()).len(), 1);
+            assert_eq!(distinct(&answers, |answer| answer.fact("random").to_owned()).len(), answers.len());
+            assert_eq!(answers.iter().map(|answer| answer.count).collect::<Vec<_>>(), [1, 1, 1, 1, 1, 2]);
+            assert_eq!(server.log_count("MP0301"), 1, "{}", server.log());
         }
-        assert_eq!(distinct(&answers, |answer| answer.module.clone()).len(), 1);
-        assert_eq!(distinct(&answers, |answer| answer.fact("random").to_owned()).len(), answers.len());
-        assert_eq!(answers.iter().map(|answer| answer.count).collect::<Vec<_>>(), [1, 1, 1, 1, 1, 2]);
-        assert_eq!(server.log_count("MP0301"), 1, "{}", server.log());
     }
 
     /// No directive has asked for Python when the child starts.
@@ -417,7 +423,7 @@ itk_tests! {
         for _ in 0..5 {
             assert!(!ask(&server, "localhost", "/x").fact("threads").contains("of the import"));
         }
-        assert_eq!(server.log_count("MP01"), 0, "{}", server.log());
+        assert_eq!(server.log_count("MP0107") + server.log_count("MP0708"), 0, "{}", server.log());
 
         let server = with_thread("spin");
         for _ in 0..3 {
