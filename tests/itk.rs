@@ -1,6 +1,6 @@
 //! What is true where each connection has a process of its own: mpm_itk on top of prefork.
 //!
-//! A normal run ignores these tests; a run with `MOD_PYTHON_TEST_MODEL=itk` takes them in with `--include-ignored`.
+//! Built with the feature `itk-tests` only, for a run with `MOD_PYTHON_TEST_MODEL=itk`: without mpm_itk none of this is true.
 
 mod fixture;
 mod who;
@@ -14,7 +14,7 @@ use who::{Answer, ask, distinct, has_own_gil, site};
 /// How long a process may go on when its connection is closed.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Named `itk::…`, and ignored where mpm_itk is not what the run is about.
+/// Named `itk::…`.
 macro_rules! itk_tests {
     ($($(#[$attribute:meta])* fn $name:ident() $body:block)+) => {
         mod itk {
@@ -22,7 +22,6 @@ macro_rules! itk_tests {
 
             $(
                 #[test]
-                #[ignore = "for a run with MOD_PYTHON_TEST_MODEL=itk"]
                 $(#[$attribute])*
                 fn $name() {
                     assert!(is_itk_run(), "set MOD_PYTHON_TEST_MODEL=itk: without mpm_itk this is not true");
