@@ -1,17 +1,20 @@
 //! The process/interpreter model: names, creation, GIL modes, life and end.
 
 mod creation;
+mod forks;
 mod gil;
 mod runtime;
 mod shutdown;
 
 pub use creation::get;
+pub use forks::settle_after_fork;
 pub use gil::{Gil, GilOptions};
 pub use runtime::{Runtime, RuntimeOptions, Setup, runtime, start};
 pub use shutdown::shutdown;
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::process;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::cpython::{self, AttachGuard, Attached};
@@ -31,7 +34,8 @@ pub struct Interpreter {
     gil: Gil,
     /// What the rooms below keep for it: the classes, the library's functions.
     equipment: OnceLock<Box<dyn Any + Send + Sync>>,
-    exit_work: Mutex<Vec<ExitWork>>,
+    /// With the process that is to do it: one that is forked off inherits the list.
+    exit_work: Mutex<Vec<(u32, ExitWork)>>,
 }
 
 // SAFETY: the state pointer is only used to attach; everything else is made for sharing.
@@ -74,8 +78,8 @@ impl Interpreter {
         self.equipment.get().and_then(|equipment| equipment.downcast_ref())
     }
 
-    /// Runs `work` in this interpreter when the child is about to end, last given first.
+    /// Runs `work` in this interpreter when this process is about to end, last given first.
     pub fn at_exit(&self, work: ExitWork) {
-        self.exit_work.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+        self.exit_work.lock().unwrap_or_else(PoisonError::into_inner).push((process::id(), work));
     }
 }

@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use fixture::{Httpd, Mpm, Server, for_each_mpm, wait_until};
+use fixture::{Httpd, Mpm, Server, for_each_lasting_mpm, for_each_mpm, wait_until};
 
 /// Serves `/check`, a handler that ends well if the body of `check(req)` does; `ok()` sends the request.
 fn checking(mpm: Mpm, body: &str) -> Httpd {
@@ -252,7 +252,9 @@ for_each_mpm! {
         )
         .vhost("a.test", "ErrorLog ${ROOT}/a.log")
         .start();
-        let response = server.request("GET", "/check").host("a.test").send();
+        // The connection stays open: the rest of a line is written when the thread is gone, if its process is still there.
+        let mut connection = server.raw();
+        let response = connection.exchange(&server.request("GET", "/check").host("a.test").keep_alive());
         assert_eq!(response.text(), "ok", "{}", server.log());
 
         for text in ["printed by a thread", "and no line end", "said by a thread", "worker bee", "ZeroDivisionError: division"] {
@@ -333,7 +335,9 @@ for_each_mpm! {
             assert_eq!(written, "own", "{host}: {}", server.log());
         }
     }
+}
 
+for_each_lasting_mpm! {
     fn exit_functions_run_when_the_child_ends(mpm) {
         let source = r#"
             import os

@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use fixture::{Framing, HttpError, Httpd, Mpm, Response, Server, eventually, for_each_mpm};
+use fixture::{Framing, HttpError, Httpd, Mpm, Response, Server, eventually, for_each_lasting_mpm, for_each_mpm};
 
 const BAD: &str = include_str!("bad_handlers/bad.py");
 
@@ -94,7 +94,7 @@ for_each_mpm! {
             .handler("circular", "from circular import handler\n")
             .config(
                 "<Location /missing>\n    SetHandler mod_python\n    PythonHandler missing.module\n</Location>\n\
-                 <Location /attribute>\n    SetHandler mod_python\n    PythonPath \"['${HTDOCS}/bad']\"\n\
+                 <Location /attribute>\n    SetHandler mod_python\n    PythonPath \"['${HTDOCS}/bad'] + sys.path\"\n\
                  PythonHandler bad::BAD\n</Location>",
             )
             .start();
@@ -304,7 +304,7 @@ const KEPT: &str = include_str!("bad_handlers/kept.py");
 /// What every member of a request object says when the request's time is over.
 const OVER: &str = "the request is used after its time: httpd lends it to Python only while a handler for it runs (keep copies of what is needed, not the object)";
 
-for_each_mpm! {
+for_each_lasting_mpm! {
     // P25: a request object kept past its request fails softly
     fn p25_a_request_kept_in_a_global(mpm) {
         let server = Httpd::new(mpm).children(1).handler("kept", KEPT).start();
@@ -365,7 +365,9 @@ for_each_mpm! {
         serves(&server, "/kept");
         assert_eq!(server.child_pids(), children);
     }
+}
 
+for_each_mpm! {
     fn headers_that_are_too_long(mpm) {
         let server = bad(mpm).start();
         serves(&server, "/bad");

@@ -5,7 +5,7 @@ mod fixture;
 use std::fs;
 use std::time::Duration;
 
-use fixture::{Httpd, Mpm, Server, eventually, for_each_mpm, wait_until};
+use fixture::{Httpd, Mpm, Server, eventually, for_each_lasting_mpm, for_each_mpm, wait_until};
 
 /// Serves `/say`, which runs the Python statements of the query's function.
 fn says(mpm: Mpm, functions: &str) -> Httpd {
@@ -116,7 +116,9 @@ for_each_mpm! {
         let on_request = server.log_lines("thread handler").iter().filter(|line| line.contains("[client ")).count();
         assert_eq!(on_request, requests * 50, "what the handler's own thread prints is on its request");
     }
+}
 
+for_each_lasting_mpm! {
     fn p26_a_thread_that_serves_nothing_prints_until_the_end(mpm) {
         let server = says(mpm, r#"
             def start(req):
@@ -146,7 +148,9 @@ for_each_mpm! {
         say(&server, "nothing");
         assert!(server.stop() < Duration::from_secs(5));
     }
+}
 
+for_each_mpm! {
     fn threads_that_fail_are_told(mpm) {
         let server = says(mpm, r#"
             def run(target, **settings):

@@ -3,7 +3,7 @@
 mod fixture;
 mod probe;
 
-use fixture::{Httpd, Mpm, for_each_mpm};
+use fixture::{Httpd, Mpm, for_each_lasting_mpm, for_each_mpm};
 use probe::{lines, lines_of, probe, respond, with_code};
 
 #[test]
@@ -272,7 +272,9 @@ for_each_mpm! {
         assert_eq!(server.child_pids(), children);
         assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
     }
+}
 
+for_each_lasting_mpm! {
     fn a_request_that_is_over_says_so(mpm) {
         let server = Httpd::new(mpm)
             .children(1)

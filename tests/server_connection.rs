@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use fixture::{Httpd, Mpm, Response, Server, for_each_mpm};
+use fixture::{Httpd, Mpm, Response, Server, for_each_lasting_mpm, for_each_mpm};
 
 const HELPERS: &str = r#"
     import os
@@ -118,7 +118,7 @@ fn a_server_gives_its_directives_and_options_as_copies() {
     is_ok(&server, &server.request("GET", "/check").host("a.test").send());
 }
 
-for_each_mpm! {
+for_each_lasting_mpm! {
     fn what_is_set_on_a_server_stays(mpm) {
         let source = r#"
             from mod_python import apache
@@ -167,7 +167,7 @@ fn a_server_logs_to_its_own_log() {
     assert!(!own.contains("for the main one") && server.log_count("for the main one") == 1);
 }
 
-for_each_mpm! {
+for_each_lasting_mpm! {
     fn a_connection_tells_its_ends_and_its_state(mpm) {
         let server = checking(
             mpm,
@@ -361,7 +361,9 @@ for_each_mpm! {
         assert_eq!(server.log_count("Traceback"), 0, "{}", server.log());
         assert_eq!(server.get("/nothing").status, 404);
     }
+}
 
+for_each_lasting_mpm! {
     fn a_connection_kept_beyond_its_request_says_so(mpm) {
         let source = r#"
             from mod_python import apache

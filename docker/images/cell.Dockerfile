@@ -1,9 +1,6 @@
-# A cell: the image to deploy, and what drives it.
+# What a cell runs in: the image to deploy with mpm_itk (IMAGE), and the test programs (TESTS).
 ARG TESTS
-ARG EXTRAS
 ARG IMAGE
 FROM ${TESTS} AS tests
-FROM ${EXTRAS} AS extras
 FROM ${IMAGE}
-COPY --from=extras /extras/usr/lib/apache2/modules/ /usr/lib/apache2/modules/
 COPY --from=tests /tests/ /tests/

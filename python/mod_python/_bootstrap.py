@@ -76,6 +76,7 @@ def start(name, environ, is_main):
     from mod_python import _process, _streams, _threads
 
     _process.own_environ(environ)
+    _process.note_fork_hooks()
     if is_main:
         _process.keep_signals()
     else:

@@ -1,7 +1,41 @@
-"""What belongs to the whole process but must be an interpreter's own: its environment, and leave to fork."""
+"""What belongs to the whole process but must be an interpreter's own: its environment, leave to fork, and the work after a fork."""
 
 import os
 import sys
+
+from ._constants import APLOG_ERR
+from ._entries import entry, exception
+
+_after_fork = []  # what is to be called in a process that httpd forks off
+
+
+def note_fork_hooks():
+    """Note what os.register_at_fork() is given for the new process: Python calls it after os.fork() only."""
+    # These are imported before, or may be by a .pth file.
+    for module, name in (("threading", "_after_fork"), ("random", "seed"), ("logging", "_after_at_fork_child_reinit_locks")):
+        hook = getattr(sys.modules.get(module), name, None)
+        if hook is not None:
+            _after_fork.append(hook)
+    register = os.register_at_fork
+
+    def register_at_fork(**hooks):
+        """Register callables for the time before and after a fork, in both processes."""
+        register(**hooks)
+        if "after_in_child" in hooks:
+            _after_fork.append(hooks["after_in_child"])
+
+    for module in (os, sys.modules.get("posix")):
+        module.register_at_fork = register_at_fork
+
+
+def after_fork():
+    """Call what was noted, in a process that httpd has forked off: new random numbers, new locks, no other threads."""
+    for hook in _after_fork:
+        try:
+            hook()
+        except Exception as error:
+            entry(APLOG_ERR, f"MP0708: {hook!r}, registered by os.register_at_fork(), failed in a process that httpd forked")
+            exception(APLOG_ERR, error)
 
 
 def own_environ(snapshot):

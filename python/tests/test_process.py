@@ -47,5 +47,63 @@ class Signals(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (0, "rang\n"), done.stderr)
 
 
+class Forks(unittest.TestCase):
+    def test_what_was_registered_is_called_after_a_fork_of_httpds(self):
+        done = run(
+            """
+            import os, random, threading
+            before = random.getstate()
+            _process.note_fork_hooks()
+            calls = []
+            os.register_at_fork(before=lambda: calls.append("before"), after_in_child=lambda: calls.append("first"))
+            os.register_at_fork(after_in_child=lambda: calls.append("second"))
+            os.register_at_fork(after_in_parent=lambda: calls.append("parent"))
+            for wrong in ({}, {"after_in_child": 1}, {"unknown": len}):
+                try:
+                    os.register_at_fork(**wrong)
+                except TypeError:
+                    pass
+                else:
+                    raise AssertionError(wrong)
+            _process.after_fork()
+            assert calls == ["first", "second"], calls
+            assert random.getstate() != before
+            assert threading.main_thread() is threading.current_thread()
+            """
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_python_calls_them_too(self):
+        done = run(
+            """
+            import os
+            _process.note_fork_hooks()
+            os.register_at_fork(after_in_child=lambda: os.write(1, b"called"))
+            if os.fork() == 0:
+                os._exit(0)
+            os.wait()
+            """
+        )
+        self.assertEqual((done.returncode, done.stdout), (0, "called"), done.stderr)
+
+    def test_one_that_fails_keeps_none_of_the_others(self):
+        done = run(
+            """
+            import os
+            _process.note_fork_hooks()
+            entries = []
+            _process.entry = lambda level, text: entries.append(text)
+            _process.exception = lambda level, error: entries.append(repr(error))
+            def broken():
+                raise LookupError("on purpose")
+            os.register_at_fork(after_in_child=broken)
+            os.register_at_fork(after_in_child=lambda: print("called"))
+            _process.after_fork()
+            assert "MP0708" in entries[0] and "broken" in entries[0] and "on purpose" in entries[1], entries
+            """
+        )
+        self.assertEqual((done.returncode, done.stdout), (0, "called\n"), done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

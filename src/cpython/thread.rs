@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
+use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,10 +59,19 @@ struct ThreadStates {
 }
 
 thread_local! {
-    static THREAD: ThreadStates = const {
-        ThreadStates { entries: RefCell::new(Vec::new()), current: Cell::new(ptr::null_mut()), depth: Cell::new(0) }
+    /// Without a destructor, so that the process's exit functions find it, which run after those of thread-locals.
+    static THREAD: ManuallyDrop<ThreadStates> = const {
+        ManuallyDrop::new(ThreadStates {
+            entries: RefCell::new(Vec::new()),
+            current: Cell::new(ptr::null_mut()),
+            depth: Cell::new(0),
+        })
     };
+    static END: EndOfThread = const { EndOfThread };
 }
+
+/// Ends this thread's states when it is dropped.
+struct EndOfThread;
 
 impl ThreadStates {
     fn find(&self, interpreter: *mut py::PyInterpreterState) -> Option<*mut py::PyThreadState> {
@@ -70,6 +80,8 @@ impl ThreadStates {
     }
 
     fn add(&self, interpreter: *mut py::PyInterpreterState, state: *mut py::PyThreadState, owner: Owner) {
+        // The first access has it dropped when the thread ends.
+        let _ = END.try_with(|_| ());
         self.entries.borrow_mut().push(Entry { interpreter, state, owner });
     }
 }
@@ -164,7 +176,7 @@ impl Detached {
     pub(super) fn new(_py: Attached<'_>) -> Self {
         // SAFETY: attached; the saved state is not null then.
         let state = unsafe { py::PyEval_SaveThread() };
-        let noted = THREAD.try_with(|thread| {
+        THREAD.with(|thread| {
             let current = thread.current.replace(ptr::null_mut());
             // A thread that Python started: what is attached below it in the same interpreter uses its state.
             let borrowed = current.is_null() && {
@@ -177,15 +189,13 @@ impl Detached {
                 unknown
             };
             Self { state, current, borrowed }
-        });
-        // Without its thread-locals, in a thread that is ending, there is nothing to note.
-        noted.unwrap_or_else(|_| Self { state, current: ptr::null_mut(), borrowed: false })
+        })
     }
 }
 
 impl Drop for Detached {
     fn drop(&mut self) {
-        let _ = THREAD.try_with(|thread| {
+        THREAD.with(|thread| {
             if self.borrowed {
                 thread.entries.borrow_mut().retain(|entry| entry.state != self.state);
             }
@@ -200,25 +210,52 @@ impl Drop for Detached {
 ///
 /// True in a signal handler that interrupted such a callback: Python must not be entered then.
 pub fn is_in_python() -> bool {
-    THREAD.try_with(|thread| thread.depth.get() > 0).unwrap_or(true)
+    THREAD.with(|thread| thread.depth.get() > 0)
 }
 
 /// How many thread states the attached interpreter has: one for each thread that has run in it and is still there.
 pub fn thread_states(_py: Attached<'_>) -> usize {
     // SAFETY: attached. States are taken out of the list by threads that hold the interpreter's GIL, as this one does, and
     // added at its head.
-    unsafe {
-        let live = |state: *mut py::PyThreadState| (!state.is_null()).then_some(state);
-        let first = live(py::PyInterpreterState_ThreadHead(py::PyInterpreterState_Get()));
-        std::iter::successors(first, |state| live(py::PyThreadState_Next(*state))).count()
-    }
+    unsafe { states_of(py::PyInterpreterState_Get()).count() }
 }
 
-impl Drop for ThreadStates {
+/// Whether an interpreter has a thread state of another thread than this one.
+///
+/// # Safety
+/// The interpreter is alive, and no other thread runs Python meanwhile: true in a process that was just forked off.
+pub unsafe fn has_other_threads(interpreter: *mut py::PyInterpreterState) -> bool {
+    THREAD.with(|thread| {
+        let entries = thread.entries.borrow();
+        // SAFETY: the caller's.
+        unsafe { states_of(interpreter) }.any(|state| entries.iter().all(|entry| entry.state != state))
+    })
+}
+
+/// # Safety
+/// The interpreter is alive, and no state is taken out of its list during the iteration.
+unsafe fn states_of(interpreter: *mut py::PyInterpreterState) -> impl Iterator<Item = *mut py::PyThreadState> {
+    let live = |state: *mut py::PyThreadState| (!state.is_null()).then_some(state);
+    // SAFETY: the caller's.
+    let first = live(unsafe { py::PyInterpreterState_ThreadHead(interpreter) });
+    // SAFETY: as above.
+    std::iter::successors(first, move |state| live(unsafe { py::PyThreadState_Next(*state) }))
+}
+
+/// Whether this is the thread that the process began with, or that forked it off: the two end together.
+fn is_main_thread() -> bool {
+    #[cfg(target_os = "linux")]
+    // SAFETY: both only return a number.
+    return unsafe { libc::gettid() == libc::getpid() };
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
+impl Drop for EndOfThread {
     /// Ends the thread states of an OS thread that ends, unless the whole process does.
     fn drop(&mut self) {
-        for entry in self.entries.take() {
-            let is_ending = || ENDING.get().is_some_and(|is_ending| is_ending());
+        for entry in THREAD.with(|thread| thread.entries.take()) {
+            let is_ending = || is_main_thread() || ENDING.get().is_some_and(|is_ending| is_ending());
             if entry.owner == Owner::Us && OPEN.load(Ordering::Acquire) && !is_ending() {
                 // SAFETY: the state is this thread's own, and attached while it is cleared.
                 unsafe {

@@ -1,5 +1,7 @@
 //! The last step of a child: httpd calls `exit`, which runs the exit functions of every library in the process.
 
+use std::cell::Cell;
+
 /// Makes `exit` end this process at once, with the status it is called with, before the exit functions that are registered
 /// so far.
 ///
@@ -22,4 +24,26 @@ pub fn skip_exit_functions() {
         // SAFETY: the function stays mapped (`-z nodelete`) and takes no argument.
         unsafe { on_exit(end, std::ptr::null_mut()) };
     }
+}
+
+/// Has `work` run when this process calls `exit`, before any exit function; to be called on the thread that will call it.
+///
+/// The C library destroys that thread's thread-locals first of all: an exit function would come after those of the libraries that
+/// are loaded later. Where it does not (it is glibc's), and for another thread's `exit`, it is an exit function, so `work` can be
+/// called twice.
+pub fn before_exit_functions(work: extern "C" fn()) {
+    struct AtEnd(Cell<Option<extern "C" fn()>>);
+
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            if let Some(work) = self.0.take() {
+                work();
+            }
+        }
+    }
+
+    thread_local!(static AT_END: AtEnd = const { AtEnd(Cell::new(None)) });
+    AT_END.with(|end| end.0.set(Some(work)));
+    // SAFETY: the function stays mapped (`-z nodelete`).
+    unsafe { libc::atexit(work) };
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::mem;
+use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -237,7 +238,17 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the work that is to be done at the end.
+/// Takes the work that this process is to do at its end.
 pub(super) fn take_exit_work(interpreter: &Interpreter) -> Vec<super::ExitWork> {
-    mem::take(&mut *locked(&interpreter.exit_work))
+    let this = process::id();
+    let mut all = locked(&interpreter.exit_work);
+    let (own, inherited) = mem::take(&mut *all).into_iter().partition(|(process, _)| *process == this);
+    *all = inherited;
+    own.into_iter().map(|(_, work)| work).collect()
+}
+
+/// Whether this process has work to do at its end.
+pub(super) fn has_exit_work(interpreter: &Interpreter) -> bool {
+    let this = process::id();
+    locked(&interpreter.exit_work).iter().any(|(process, _)| *process == this)
 }

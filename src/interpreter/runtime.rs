@@ -20,6 +20,9 @@ pub trait Setup: Send + Sync {
         attached: Attached<'_>,
         interpreter: &'static Interpreter,
     ) -> Result<Box<dyn Any + Send + Sync>, Raised>;
+
+    /// Runs attached to an interpreter that this process has inherited from the one that forked it off.
+    fn after_fork(&self, attached: Attached<'_>) -> Result<(), Raised>;
 }
 
 /// What Python is started with.

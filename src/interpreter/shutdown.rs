@@ -1,14 +1,16 @@
 //! The end of the child: what was registered for it runs, bounded in time, and Python threads are held still.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cpython;
-use crate::httpd::{configuration, skip_exit_functions};
+use crate::httpd::{configuration, fork, skip_exit_functions};
 
-use super::creation::{all, take_exit_work};
+use super::creation::{all, has_exit_work, take_exit_work};
+use super::forks::was_forked_off;
 use super::{Gil, Interpreter, Runtime, runtime};
 
 /// Ends Python's part in this process, in `bound` at most.
@@ -18,11 +20,25 @@ use super::{Gil, Interpreter, Runtime, runtime};
 ///
 /// A handler's threads may be inside an extension module, without the GIL: then the process ends without the exit functions of
 /// its libraries, which would pull the ground from under them.
+///
+/// A process that was forked off the child does the same for what was registered in it, and nothing if Python was never
+/// entered there.
 pub fn shutdown(bound: Duration) {
+    static DONE: AtomicBool = AtomicBool::new(false);
     let Some(runtime) = runtime() else { return };
+    // Called twice where a signal stops a forked process (by its pool and by `exit`), and where both ways of `exit` work.
+    if fork::is_forked() || DONE.swap(true, Ordering::Relaxed) {
+        return;
+    }
     let quiet = end_interpreters(runtime, bound);
-    // The one process of `httpd -X` has an exit function that cleans up the configuration.
-    if !quiet && !configuration::is_defined(c"ONE_PROCESS") {
+    // A single process has an exit function that cleans up the configuration: that is for itself to do, not for those that it
+    // forks. The MPMs know `httpd -X` by the first of these.
+    let single = [c"DEBUG", c"ONE_PROCESS"].map(configuration::is_defined);
+    let skips = match was_forked_off() {
+        true => !quiet || single.contains(&true),
+        false => !quiet && !single[1],
+    };
+    if skips {
         skip_exit_functions();
     }
 }
@@ -36,8 +52,11 @@ fn end_interpreters(runtime: &'static Runtime, bound: Duration) -> bool {
         );
         return false;
     }
-    let (own, shared): (Vec<_>, Vec<_>) =
-        all(runtime).into_iter().partition(|interpreter| interpreter.gil() == Gil::Own);
+    let all = all(runtime);
+    if threads() == Some(1) && !all.iter().any(|interpreter| has_exit_work(interpreter)) {
+        return true;
+    }
+    let (own, shared): (Vec<_>, Vec<_>) = all.into_iter().partition(|interpreter| interpreter.gil() == Gil::Own);
     let groups = own.into_iter().map(|interpreter| vec![interpreter]).chain((!shared.is_empty()).then_some(shared));
     let (done, finished) = mpsc::channel();
     let mut busy = Vec::new();

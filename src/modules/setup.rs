@@ -43,6 +43,10 @@ impl Setup for HandlerSetup {
             handlers: Guarded::new(HashMap::new()),
         }))
     }
+
+    fn after_fork(&self, attached: Attached<'_>) -> Result<(), Raised> {
+        Object::import(attached, c"mod_python._process")?.call_method(c"after_fork", []).map(drop)
+    }
 }
 
 /// Runs the library's first part, which finds the others.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::Generation;
 use crate::cpython;
 use crate::ffi::httpd as raw;
-use crate::httpd::{Mpm, Pool, Server};
+use crate::httpd::{Mpm, Pool, Server, fork};
 use crate::interpreter::{self, Runtime, RuntimeOptions};
 use crate::modules::apache;
 use crate::modules::setup::HandlerSetup;
@@ -16,9 +16,9 @@ use super::imports;
 /// How long Python's part in the end of a child may take.
 const EXIT_BOUND: Duration = Duration::from_secs(3);
 
-/// Python in this child, started now if no directive asked for it before (a .htaccess file can).
+/// Python in this process, started now if no directive asked for it before (a .htaccess file can).
 pub fn python() -> Result<&'static Runtime, &'static str> {
-    interpreter::start(|| {
+    let runtime = interpreter::start(|| {
         let generation = Generation::current();
         RuntimeOptions {
             gil: generation.map(|generation| generation.gil.clone()).unwrap_or_default(),
@@ -26,7 +26,15 @@ pub fn python() -> Result<&'static Runtime, &'static str> {
             modules: &[(apache::NAME, apache::init)],
             setup: Box::new(HandlerSetup),
         }
-    })
+    })?;
+    interpreter::settle_after_fork(runtime, end_of_forked_process).map(|()| runtime)
+}
+
+/// The end of a process that was forked off the child: `exit`, without the pools.
+extern "C" fn end_of_forked_process() {
+    if let Err(panic) = cpython::caught(|| interpreter::shutdown(EXIT_BOUND)) {
+        tracing::error!("MP0102: mod_python has a defect: {panic}. Please report this.");
+    }
 }
 
 /// httpd's `child_init`; also called once in the one process of `httpd -X`.
@@ -47,6 +55,7 @@ pub unsafe extern "C" fn child_init(child: *mut raw::apr_pool_t, server: *mut ra
             let uses_python = generation.uses_python;
             generation.settle();
             cpython::leave_states_when(Mpm::is_stopping);
+            fork::watch();
             pool.before_cleanup(|| interpreter::shutdown(EXIT_BOUND));
             if uses_python {
                 if let Ok(runtime) = python() {

@@ -1,6 +1,6 @@
 //! One request that is in several interpreters at once: attaching nests and comes back.
 
-use crate::fixture::for_each_mpm;
+use crate::fixture::{for_each_mpm, is_itk_run};
 use crate::who::site;
 
 for_each_mpm! {
@@ -65,6 +65,7 @@ for_each_mpm! {
         for (i, response) in responses.iter().enumerate() {
             assert_eq!(response.text(), ["(a(b(a a 2) b 1) a 1)", "(b(a(b b 2) a 1) b 1)"][i % 2]);
         }
-        assert_eq!(server.log_count("MP0301"), 4, "a, b, localhost and the main one");
+        // Each connection makes them anew where it has a process of its own.
+        assert!(is_itk_run() || server.log_count("MP0301") == 4, "a, b, localhost and the main one");
     }
 }

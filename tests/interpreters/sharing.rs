@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fixture::{Mpm, for_each_mpm};
+use crate::fixture::{Mpm, for_each_lasting_mpm, for_each_mpm};
 use crate::who::{Answer, ask, ask_all, distinct, site};
 
 /// Every module (an interpreter's own copy), with the counts that it gave.
@@ -15,7 +15,7 @@ fn counts(answers: &[Answer]) -> BTreeMap<(u32, String), Vec<u64>> {
     counts
 }
 
-for_each_mpm! {
+for_each_lasting_mpm! {
     fn globals_belong_to_one_interpreter_of_one_child(mpm) {
         let server = site(mpm)
             .file(
@@ -62,7 +62,9 @@ for_each_mpm! {
         );
         assert_eq!(server.log_count("MP0301"), children * 3, "P1: each was made once");
     }
+}
 
+for_each_mpm! {
     fn a_graceful_restart_leaves_nothing_of_them(mpm) {
         let server = site(mpm).children(1).config("PythonHandler who").start();
         let before = ask(&server, "localhost", "/x");
@@ -72,7 +74,9 @@ for_each_mpm! {
         assert_ne!(after.module, before.module);
         assert_eq!(after.count, 1);
     }
+}
 
+for_each_lasting_mpm! {
     fn a_child_keeps_them_from_request_to_request(mpm) {
         let server = site(mpm).children(1).config("PythonHandler who").start();
         let answers: Vec<Answer> = (0..20).map(|_| ask(&server, "localhost", "/x")).collect();

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::fixture::{for_each_mpm, wait_until};
+use crate::fixture::{for_each_lasting_mpm, for_each_mpm, wait_until};
 use crate::who::{ask, site};
 
-for_each_mpm! {
+for_each_lasting_mpm! {
     /// P2: thread states that went from thread to thread took thread-locals and context variables with them.
     fn what_a_thread_keeps_it_finds_again(mpm) {
         let server = site(mpm)
@@ -46,7 +46,9 @@ for_each_mpm! {
         }
         assert_eq!(seen.values().sum::<u64>(), 90);
     }
+}
 
+for_each_mpm! {
     fn an_application_can_have_threads(mpm) {
         let server = site(mpm)
             .children(1)
@@ -83,7 +85,9 @@ for_each_mpm! {
             assert_eq!(facts, ["False", "False", "True", "plain daemon", "30"], "{host}");
         }
     }
+}
 
+for_each_lasting_mpm! {
     fn a_thread_works_on_when_its_request_is_over(mpm) {
         let server = site(mpm)
             .children(1)
@@ -114,7 +118,9 @@ for_each_mpm! {
         let first = ticks();
         wait_until("the thread to go on", || ticks() > first + 20);
     }
+}
 
+for_each_mpm! {
     fn threads_of_different_interpreters_do_not_meet(mpm) {
         let server = site(mpm)
             .children(1)

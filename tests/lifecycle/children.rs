@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::fixture::{Mpm, for_each_mpm, wait_until};
+use crate::fixture::{Mpm, for_each_lasting_mpm, for_each_mpm, wait_until};
 use crate::who::{Answer, ask, distinct, site};
 use crate::{busy, wait_for_begin};
 
@@ -27,16 +27,19 @@ for_each_mpm! {
         let server = site(mpm).children(2).config("PythonHandler who").start();
         server.expect_child_death();
         for _ in 0..3 {
-            let killed = ask(&server, "localhost", "/x");
-            server.signal(killed.pid, libc::SIGKILL);
-            server.wait_for_exit(&[killed.pid]);
+            let answer = ask(&server, "localhost", "/x");
+            let killed = server.child_pids().into_iter().filter(|pid| answer.is_from(&[*pid])).collect::<Vec<_>>();
+            server.signal(killed[0], libc::SIGKILL);
+            server.wait_for_exit(&killed);
             wait_until("another child to answer", || {
-                server.request("GET", "/x").try_send().is_ok_and(|response| Answer::of(&response).pid != killed.pid)
+                server.request("GET", "/x").try_send().is_ok_and(|response| !Answer::of(&response).is_from(&killed))
             });
         }
         assert_eq!(server.log_count("exit signal Segmentation fault"), 0);
     }
+}
 
+for_each_lasting_mpm! {
     fn exit_functions_run_however_a_child_ends(mpm) {
         let server = site(mpm)
             .children(1)

@@ -4,10 +4,39 @@ use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use crate::fixture::{Httpd, Mpm, Server, for_each_mpm, wait_until};
+use crate::fixture::{Httpd, Mpm, Server, for_each_lasting_mpm, for_each_mpm, wait_until};
 use crate::who::{Answer, ask, site};
 
 for_each_mpm! {
+    fn exit_functions_run_at_the_end_of_the_one_process(mpm) {
+        let server = site(mpm)
+            .one_process()
+            .file(
+                "lib/leaving.py",
+                "
+                import os
+                from mod_python import apache
+                from who import tell
+
+                def leave(path):
+                    open(path, 'w').close()
+
+                apache.register_cleanup(leave, os.path.join(apache.server_root(), 'scratch', 'left'))
+
+                def handler(req):
+                    return tell(req)
+                ",
+            )
+            .config("PythonHandler leaving")
+            .start();
+        ask(&server, "localhost", "/x");
+        let took = server.stop_with(libc::SIGINT);
+        assert!(took.as_secs() < 5, "{took:?}");
+        assert!(server.scratch().join("left").exists(), "{}", server.log());
+    }
+}
+
+for_each_lasting_mpm! {
     fn one_process_serves_by_itself(mpm) {
         let server = site(mpm)
             .one_process()
@@ -46,7 +75,9 @@ for_each_mpm! {
         assert_eq!(server.log_count("MP0301"), 1);
         assert_eq!(server.get("/plain.txt").text(), "as it is\n");
     }
+}
 
+for_each_mpm! {
     fn python_is_not_started_for_a_configuration_without_it(mpm) {
         let server = Httpd::new(mpm)
             .config("PythonOption a b\nPythonDebug On\nPythonInterpreter some\nPythonOptimize On")

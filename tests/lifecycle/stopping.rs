@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::fixture::{Httpd, Mpm, Server, for_each_mpm, wait_until};
+use crate::fixture::{Httpd, Mpm, Server, for_each_lasting_mpm, for_each_mpm, wait_until};
 use crate::who::{Answer, ask, site};
 use crate::{busy, release, wait_for_begin};
 
@@ -103,7 +103,9 @@ for_each_mpm! {
         assert!(took < SOON, "{took:?}");
         // The fixture fails the test if a child crashed.
     }
+}
 
+for_each_lasting_mpm! {
     /// A call in the background that keeps the interpreter's lock: no thread of httpd's can attach any more.
     fn a_lock_that_is_kept_in_the_background_does_not_keep_an_old_child(mpm) {
         let server = site(mpm)
@@ -144,7 +146,9 @@ for_each_mpm! {
         let said = server.wait_for_log("MP0104", 1);
         assert!(said[0].contains("'localhost'"), "{said:?}");
     }
+}
 
+for_each_mpm! {
     fn a_graceful_stop_finishes_what_is_under_way(mpm) {
         let server = busy(mpm).start();
         thread::scope(|scope| {

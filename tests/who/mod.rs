@@ -23,7 +23,7 @@ pub const WHO: &str = r#"
         global count
         with lock:
             count += 1
-            facts = dict(pid=os.getpid(), thread=threading.get_ident(), interpreter=apache.interpreter,
+            facts = dict(pid=os.getpid(), parent=os.getppid(), thread=threading.get_ident(), interpreter=apache.interpreter,
                          module=module, count=count, **more)
         req.content_type = "text/plain"
         req.write("".join("%s=%s\n" % fact for fact in facts.items()))
@@ -37,6 +37,7 @@ pub const WHO: &str = r#"
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     pub pid: u32,
+    pub parent: u32,
     pub thread: u64,
     pub interpreter: String,
     pub module: String,
@@ -58,12 +59,18 @@ impl Answer {
             |name: &str| facts.get(name).unwrap_or_else(|| panic!("no {name}= in {:?}", response.text())).clone();
         Answer {
             pid: fact("pid").parse().expect("a number"),
+            parent: fact("parent").parse().expect("a number"),
             thread: fact("thread").parse().expect("a number"),
             interpreter: fact("interpreter"),
             module: fact("module"),
             count: fact("count").parse().expect("a number"),
             facts: facts.clone(),
         }
+    }
+
+    /// Whether one of these children answered, itself or by a process that it forked for the connection.
+    pub fn is_from(&self, children: &[u32]) -> bool {
+        children.contains(&self.pid) || children.contains(&self.parent)
     }
 
     /// Something that a test's own handler has told beside.

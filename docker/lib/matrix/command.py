@@ -6,19 +6,18 @@ import argparse
 import os
 import signal
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import report
-from .docker import Docker, DockerError
-from .images import BuildError, Images
-from .report import Result, Run
-from .scenario import run_scenario
-from .systems import Refusal, System, select
+from .application import Application
+from .crew import Crew
+from .docker import Docker
+from .images import Images
+from .report import Run
+from .systems import Refusal, select
 from .terminal import Table
-from .tests import run_tests
+from .work import Check, Proof, Work
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -37,6 +36,8 @@ failed, 2 for a command line that makes no sense or a machine on which nothing c
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser("docker/matrix", description=DESCRIPTION, epilog=EPILOG)
     options.add_argument("--only", action="append", default=[], metavar="WORDS", help="run the cells that have all these words; may be given again")
+    options.add_argument("--app", type=Path, metavar="DIR", help="check whether an application is portable, in the place of the tests: a folder as apxs/serve takes it")
+    options.add_argument("--requests", type=Path, metavar="FILE", help="what is asked of it: docs/portable-handlers.md has the format")
     options.add_argument("--list", action="store_true", help="list the cells and end")
     options.add_argument("--jobs", type=int, default=min(8, (os.cpu_count() or 1) + 1), metavar="N", help="cells that run at once (%(default)s)")
     options.add_argument("--ca", type=Path, default=default_bundle(), metavar="FILE", help="certificates that builds trust beside the system's (%(default)s)")
@@ -71,6 +72,9 @@ def run(options: argparse.Namespace) -> int:
         raise Refusal("--jobs is a number from 1 on.")
     if options.ca and not options.ca.is_file():
         raise Refusal(f"--ca: there is no file {options.ca}.")
+    if bool(options.app) != bool(options.requests):
+        raise Refusal("--app DIR and --requests FILE go together: what is served, and what is asked of it.")
+    application = Application.load(options.app, options.requests) if options.app else None
     docker = Docker()
     docker.check()
     images = Images(docker, REPOSITORY, options.ca, min(2, options.jobs))
@@ -78,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
     whole = Run(cells)
     if not whole.to_run:
         raise Refusal("nothing runs: " + "; ".join(f"{result.cell.name}: {result.cell.reason}" for result in whole.results) + ".")
+    work = Check(docker, images, whole, application) if application else Proof(docker, images, whole)
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -87,95 +92,25 @@ def run(options: argparse.Namespace) -> int:
     interrupted = False
     try:
         with Table(whole):
-            Crew(docker, images, whole, options.jobs).work()
+            Crew(docker, whole, work, options.jobs).work()
     except KeyboardInterrupt:
         interrupted = True
         print("docker/matrix: ending what runs.", file=sys.stderr)
     finally:
         docker.end()
     whole.seconds = time.monotonic() - begun
-    report.write(whole, options.report)
-    return summary(whole, options.report, interrupted)
+    return summary(whole, work, options.report, interrupted)
 
 
-class Crew:
-    """Builds the images and runs the cells, some at a time; a cell begins as soon as its image is there."""
-
-    def __init__(self, docker: Docker, images: Images, whole: Run, jobs: int) -> None:
-        self._docker, self._images, self._whole = docker, images, whole
-        self._cells = ThreadPoolExecutor(jobs)
-        self._builds = ThreadPoolExecutor(2)
-        self._stopped = threading.Event()
-
-    def work(self) -> None:
-        """Returns when every cell has run; KeyboardInterrupt ends them all."""
-        systems: dict[System, list[Result]] = {}
-        for result in self._whole.to_run:
-            systems.setdefault(result.cell.system, []).append(result)
-        try:
-            builds = [self._builds.submit(self._prepare, system, results) for system, results in systems.items()]
-            for runs in [build.result() for build in builds]:
-                for run in runs:
-                    run.result()
-        except BaseException:
-            self._docker.end()
-            raise
-        finally:
-            self._builds.shutdown(cancel_futures=True)
-            self._cells.shutdown(cancel_futures=True)
-
-    def _prepare(self, system: System, results: list[Result]) -> list:
-        def progress(words: str) -> None:
-            for result in results:
-                self._whole.tell(result, doing=words)
-
-        try:
-            deployed = self._images.deployed(system, progress)
-            cell = self._images.cell(system, progress)
-            versions = self._versions(deployed, system)
-            size = int(self._docker.call("image", "inspect", "--format", "{{.Size}}", deployed))
-            self._whole.images[deployed] = size
-        except BuildError as error:
-            for result in results:
-                self._whole.tell(result, state="failed", error=str(error), output=error.output)
-            return []
-        except DockerError as error:
-            for result in results:
-                self._whole.tell(result, state="failed", error=str(error))
-            return []
-        return [self._cells.submit(self._run, result, deployed, cell, versions) for result in results]
-
-    def _versions(self, image: str, system: System) -> dict[str, str]:
-        """What is really in the image."""
-        words = f"apache2 -v | head -n 1; python{system.python} -V"
-        lines = self._docker.call("run", "--rm", *self._docker.label(), "--entrypoint", "bash", image, "-c", words).splitlines()
-        return {"httpd": lines[0].partition("/")[2].split()[0], "Python": lines[1].split()[1]}
-
-    def _run(self, result: Result, deployed: str, image: str, versions: dict[str, str]) -> None:
-        cell, tell = result.cell, self._whole.tell
-        begun = time.monotonic()
-        tell(result, state="running", begun=begun, doing="tests", versions=versions)
-        try:
-            tests = run_tests(self._docker, cell, image, lambda words: tell(result, doing=f"tests {words}"))
-            tell(result, tests=tests, doing="scenario")
-            # mpm_itk is no part of the image to deploy.
-            story = run_scenario(
-                self._docker, cell, image if cell.model == "itk" else deployed, lambda words: tell(result, doing=f"scenario: {words}")
-            )
-            tell(result, story=story)
-        except DockerError as error:
-            tell(result, error=str(error))
-        finally:
-            seconds = time.monotonic() - begun
-            tell(result, seconds=seconds, state="failed" if result.problems else "passed")
-
-
-def summary(whole: Run, folder: Path, interrupted: bool) -> int:
-    """The last words, and the exit status."""
+def summary(whole: Run, work: Work, folder: Path, interrupted: bool) -> int:
+    """Writes the report; says the last words, and the exit status."""
+    more, page, words = ({}, "", "") if interrupted else work.finish()
+    report.write(whole, folder, more, page)
     ran = whole.to_run
     passed = [result for result in ran if result.state == "passed"]
     tests = sum(result.tests.passed for result in ran if result.tests)
-    print(f"\n{len(passed)} of {len(ran)} cells passed, {tests} tests, {whole.seconds / 60:.1f} minutes: {folder / 'report.html'}")
+    counted = f", {tests} tests" if tests else ""
+    print(f"\n{words}{len(passed)} of {len(ran)} cells passed{counted}, {whole.seconds / 60:.1f} minutes: {folder / 'report.html'}")
     for result in ran:
         for name, _ in result.problems:
             print(f"  {result.cell.name}: {name}")

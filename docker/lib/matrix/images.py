@@ -72,14 +72,26 @@ class Images:
         self.base(system, progress)
         return self._build(f"mod_python:{system.name}", "docker/Dockerfile", None, system_arguments(system), progress)
 
+    def itk(self, system: System, progress: Progress) -> str:
+        """The image to deploy with mpm_itk in it."""
+        arguments = {"TOOLS": self._stage(system, "tools", progress), "IMAGE": self.deployed(system, progress)}
+        return self._build(f"mod_python-itk:{system.name}", "docker/images/itk.Dockerfile", None, arguments, progress)
+
     def cell(self, system: System, progress: Progress) -> str:
-        """The image to deploy with the test programs and mpm_itk in it."""
-        arguments = {
-            "IMAGE": self.deployed(system, progress),
-            "TESTS": self._tests(progress),
-            "EXTRAS": self._extras(system, progress),
-        }
+        """The same, with the test programs."""
+        arguments = {"TESTS": self._tests(progress), "IMAGE": self.itk(system, progress)}
         return self._build(f"mod_python-cell:{system.name}", "docker/images/cell.Dockerfile", None, arguments, progress)
+
+    def application(self, system: System, image: str, folder: Path, progress: Progress) -> str:
+        """An image made of another one by the application's own Dockerfile, which begins with `ARG IMAGE` and `FROM ${IMAGE}`."""
+        tag = f"mod_python-app:{image.replace(':', '-').removeprefix('mod_python-')}"
+
+        def make() -> None:
+            with self._slots:
+                progress(f"building {tag}")
+                self._run_build(tag, ["--build-arg", f"IMAGE={image}", str(folder)], b"", progress)
+
+        return self._once(tag, make)
 
     def _tests(self, progress: Progress) -> str:
         oldest = SYSTEMS[0]
@@ -88,10 +100,6 @@ class Images:
         return self._build(
             "mod_python-tests:latest", "docker/images/tests.Dockerfile", None, {"DEPENDENCIES": dependencies}, progress
         )
-
-    def _extras(self, system: System, progress: Progress) -> str:
-        tools = self._stage(system, "tools", progress)
-        return self._build(f"mod_python-extras:{system.name}", "docker/images/extras.Dockerfile", None, {"TOOLS": tools}, progress)
 
     def _stage(self, system: System, stage: str, progress: Progress) -> str:
         return self._build(f"mod_python-{stage}:{system.name}", "docker/Dockerfile", stage, system_arguments(system), progress)
@@ -109,21 +117,21 @@ class Images:
         def make() -> None:
             with self._slots:
                 progress(f"building {tag}")
-                self._run_build(tag, file, stage, arguments, progress)
+                options = ["--file", file, *(["--target", stage] if stage else [])]
+                for name, value in arguments.items():
+                    options += ["--build-arg", f"{name}={value}"]
+                self._run_build(tag, [*options, "-"], self._context, progress)
 
         return self._once(tag, make)
 
-    def _run_build(self, tag: str, file: str, stage: str | None, arguments: dict[str, str], progress: Progress) -> None:
-        command = ["build", "--file", file, "--tag", tag, *(["--target", stage] if stage else [])]
-        for name, value in arguments.items():
-            command += ["--build-arg", f"{name}={value}"]
-        process = self._docker.open(*command, "-", stdin=subprocess.PIPE, stderr=subprocess.STDOUT)
+    def _run_build(self, tag: str, options: list[str], context: bytes, progress: Progress) -> None:
+        process = self._docker.open("build", "--tag", tag, *options, stdin=subprocess.PIPE, stderr=subprocess.STDOUT)
         overdue = threading.Timer(BUILD_LIMIT, process.kill)
         overdue.start()
         try:
             assert process.stdin and process.stdout
             try:
-                process.stdin.write(self._context)
+                process.stdin.write(context)
                 process.stdin.close()
             except BrokenPipeError:
                 pass

@@ -82,10 +82,10 @@ class Container:
         self._wait("new children", lambda: gone(self.children()))
 
     def log(self) -> str:
-        """Everything that httpd has said."""
-        process = self.docker.open("logs", self.name, stderr=subprocess.STDOUT)
+        """The error log, since the container was made."""
+        process = self.docker.open("logs", self.name)
         try:
-            return process.communicate(timeout=60)[0].decode(errors="replace")
+            return process.communicate(timeout=60)[1].decode(errors="replace")
         finally:
             self.docker.forget(process)
 
@@ -180,7 +180,9 @@ def client(docker: Docker, cell: Cell, image: str, network: str, role: str, prog
     finally:
         docker.remove(name)
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
         docker.forget(process)
 
 

@@ -23,7 +23,7 @@ FILTERS = {
     "prefork": ["::prefork"],
     "worker": ["::worker"],
     "event": ["::event"],
-    "winnt": ["--skip", "::prefork", "--skip", "::worker", "--skip", "::event"],
+    "winnt": ["--skip", "::prefork", "--skip", "::worker", "--skip", "::event", "--skip", "itk::"],
     "itk": ["::prefork", "itk::", "--skip", "lasting::"],
 }
 

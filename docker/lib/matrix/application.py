@@ -1,0 +1,137 @@
+"""The portability check of an application, cell by cell: containers for what `portability` asks of a cell."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from portability import requests, rules
+from portability.check import CheckError, run_cell
+from portability.observations import Observations
+from portability.plan import Plan
+from portability.verdict import Verdict
+
+from .docker import Docker, DockerError, Files
+from .serving import Client, Container, Scene, client, network, server
+from .systems import Cell, Refusal
+
+DOCKER_FOLDER = Path(__file__).resolve().parents[2]
+# Where things are in the server's container.
+APP, WATCH, FOUND, STATE = "/srv/app", "/srv/watch", "/srv/found", "/srv/state"
+# More than this is no application's code.
+APP_LIMIT = 200 << 20
+
+
+@dataclass
+class Application:
+    """What is checked, and with which requests."""
+
+    folder: Path
+    plan: Plan
+
+    @classmethod
+    def load(cls, folder: Path, wanted: Path) -> "Application":
+        """Raises Refusal for a folder that cannot be served or requests that cannot be read."""
+        if not folder.is_dir():
+            raise Refusal(f"--app: there is no folder {folder}.")
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        if size > APP_LIMIT:
+            raise Refusal(f"--app: {folder} has {size / 1e6:.0f} MB, and {APP_LIMIT / 1e6:.0f} are taken: name the folder of the code alone.")
+        try:
+            return cls(folder, requests.load(wanted))
+        except requests.PlanError as error:
+            raise Refusal(f"--requests: {error}") from None
+
+    @property
+    def has_image(self) -> bool:
+        """Whether it brings a Dockerfile for what it needs beside its code."""
+        return (self.folder / "Dockerfile").is_file()
+
+    def files(self) -> Files:
+        files = Files().add_tree(self.folder, APP[1:]).add_tree(DOCKER_FOLDER / "watch", WATCH[1:])
+        return files.add_folder(FOUND[1:], 0o1777).add_folder(STATE[1:], 0o1777)
+
+
+class Served:
+    """A server container, in the words of the check."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self.address = container.address
+        self.graceful = saying_why(container.graceful)
+        self.kill_children = saying_why(container.kill_children)
+        self.log = saying_why(container.log)
+
+    def findings(self) -> list[dict[str, Any]]:
+        lines = saying_why(self._container.read)(f"{FOUND}/*.jsonl").splitlines()
+        return [json.loads(line) for line in lines]
+
+
+class Bench:
+    """A cell, in the words of the check: every server of it is a container of its own on the cell's network."""
+
+    def __init__(self, docker: Docker, cell: Cell, image: str, network: str, application: Application) -> None:
+        self.name, self.system, self.python = cell.name, cell.system.name, cell.system.python
+        self.model, self.gil = cell.model, cell.gil
+        self._docker, self._cell, self._image, self._network, self._application = docker, cell, image, network, application
+        self._role = cell.name.replace(" ", "-")
+
+    @contextmanager
+    def serve(self, *, environment: Mapping[str, str] = {}) -> Iterator[Served]:
+        settings = {"PYTHONPATH": WATCH, "MOD_PYTHON_CONF": f"{WATCH}/conf", "WATCH_FOLDER": FOUND, "STATE": STATE, **environment}
+        starting = True
+        try:
+            with server(self._docker, self._cell, self._image, self._network, f"{self._role}-app", self._application.files(), settings) as made:
+                starting = False
+                yield Served(made)
+        except Scene as scene:
+            raise CheckError(f"{self.name}: {'the application cannot be served: ' if starting else ''}{scene}") from None
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        program = DOCKER_FOLDER / "client/client.py"
+        with client(self._docker, self._cell, self._image, self._network, f"{self._role}-client", program) as made:
+            yield made
+
+
+def saying_why(call: Callable) -> Callable:
+    """The same call, with what went wrong between containers as the check's own error."""
+
+    def called(*arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except (Scene, DockerError) as error:
+            raise CheckError(str(error)) from None
+
+    return called
+
+
+def observe(docker: Docker, cell: Cell, image: str, application: Application, tell: Callable[[str], None]) -> Observations:
+    """What is seen of the application in a cell. Raises CheckError where it cannot be served at all."""
+    with network(docker, f"{cell.name.replace(' ', '-')}-app") as net:
+        return run_cell(Bench(docker, cell, image, net, application), application.plan, tell)
+
+
+def section(verdict: Verdict) -> str:
+    """The verdict as a part of the report's page."""
+    title = "portable, as far as these requests show" if verdict.passed else f"{len(verdict.faults)} faults"
+    parts = [f"<h2 class={'passed' if verdict.passed else 'failed'}>The application: {title}</h2>"]
+    for finding in verdict.findings:
+        evidence = "".join(
+            f"<li>{html.escape(one.sentence)}" + (f" <code>{html.escape(f'{one.file}:{one.line}')}</code>" if one.file and one.line else "")
+            for one in finding.evidence
+        )
+        about = f"<b>{html.escape(finding.request)}</b>: " if finding.request else ""
+        rule = rules.BY_ANCHOR[finding.rule]
+        style = "failed" if finding.severity == "fault" else "quiet"
+        parts.append(
+            f"<p><span class={style}>{finding.severity}</span> {about}{html.escape(finding.sentence)}<br>"
+            f"<span class=quiet>{html.escape(finding.where)}</span></p><ul>{evidence}</ul>"
+            f"<p class=quiet>{html.escape(rule.sentence)} ({rules.PAGE}#{rule.anchor})</p>"
+        )
+    return "\n".join(parts)

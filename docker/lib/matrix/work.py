@@ -1,0 +1,107 @@
+"""What is done in a cell: the module's own proof, or the check of an application."""
+
+from __future__ import annotations
+
+import threading
+
+from portability import verdict
+from portability.check import CheckError
+from portability.observations import Observations
+
+from .application import Application, observe, section
+from .docker import Docker
+from .images import Images, Progress
+from .report import Result, Run
+from .scenario import run_scenario
+from .systems import System
+from .tests import run_tests
+
+
+class Work:
+    """What is done in the cells."""
+
+    def __init__(self, docker: Docker, images: Images, whole: Run) -> None:
+        self.docker, self.images, self.whole = docker, images, whole
+
+    def versions(self, system: System, progress: Progress) -> dict[str, str]:
+        """What is really in the image to deploy."""
+        image = self.images.deployed(system, progress)
+        self.whole.images[image] = int(self.docker.call("image", "inspect", "--format", "{{.Size}}", image))
+        words = f"apache2 -v | head -n 1; python{system.python} -V"
+        lines = self.docker.call("run", "--rm", *self.docker.label(), "--entrypoint", "bash", image, "-c", words).splitlines()
+        return {"httpd": lines[0].partition("/")[2].split()[0], "Python": lines[1].split()[1]}
+
+    def image(self, system: System, model: str, progress: Progress) -> str:
+        """The image that such a cell runs in."""
+        raise NotImplementedError
+
+    def run(self, result: Result, image: str) -> None:
+        """Runs a cell; what fails is noted in the result."""
+        raise NotImplementedError
+
+    def finish(self) -> tuple[dict, str, str]:
+        """What this adds to report.json, report.html and the last words in the terminal."""
+        return {}, "", ""
+
+
+class Proof(Work):
+    """The module's own: the integration tests, and the scenario."""
+
+    def image(self, system: System, model: str, progress: Progress) -> str:
+        return self.images.cell(system, progress)
+
+    def run(self, result: Result, image: str) -> None:
+        cell, tell = result.cell, self.whole.tell
+        tell(result, doing="tests")
+        tests = run_tests(self.docker, cell, image, lambda words: tell(result, doing=f"tests: {words}"))
+        tell(result, tests=tests, doing="scenario")
+        # mpm_itk is no part of the image to deploy.
+        deployed = image if cell.model == "itk" else self.images.deployed(cell.system, lambda words: None)
+        story = run_scenario(self.docker, cell, deployed, lambda words: tell(result, doing=f"scenario: {words}"))
+        tell(result, story=story)
+
+
+class Check(Work):
+    """The portability check of an application."""
+
+    def __init__(self, docker: Docker, images: Images, whole: Run, application: Application) -> None:
+        super().__init__(docker, images, whole)
+        self._application = application
+        self._observed: dict[str, Observations] = {}
+        # The others begin when the first cell has shown that the application works at all.
+        self._first = whole.to_run[0]
+        self._works = threading.Event()
+        self._hopeless = False
+
+    def image(self, system: System, model: str, progress: Progress) -> str:
+        image = self.images.itk(system, progress) if model == "itk" else self.images.deployed(system, progress)
+        if self._application.has_image:
+            return self.images.application(system, image, self._application.folder, progress)
+        return image
+
+    def run(self, result: Result, image: str) -> None:
+        try:
+            if result is not self._first:
+                self._works.wait()
+                if self._hopeless:
+                    return
+            seen = observe(self.docker, result.cell, image, self._application, lambda words: self.whole.tell(result, doing=words))
+            self._observed[result.cell.name] = seen
+            if seen.unusable:
+                self.whole.tell(result, error=seen.unusable)
+        except CheckError as error:
+            self.whole.tell(result, error=str(error).rstrip("."))
+        finally:
+            if result is self._first:
+                self._hopeless = bool(result.problems)
+                self._works.set()
+
+    def finish(self) -> tuple[dict, str, str]:
+        order = {result.cell.name: result for result in self.whole.to_run}
+        observed = {name: self._observed[name] for name in order if name in self._observed}
+        found = verdict.judge(self._application.plan, observed)
+        for fault in found.faults:
+            for name in fault.cells:
+                self.whole.tell(order[name], state="failed")
+        facts = {"verdict": found.to_json(), "observations": {name: seen.to_json() for name, seen in observed.items()}}
+        return facts, section(found), verdict.text(found)

@@ -1,0 +1,478 @@
+//! What is true where each connection has a process of its own: mpm_itk on top of prefork.
+//!
+//! Built with the feature `itk-tests` only, for a run with `MOD_PYTHON_TEST_MODEL=itk`: without mpm_itk none of this is true.
+
+mod fixture;
+mod who;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fixture::{Httpd, Mpm, Server, is_itk_run, wait_until};
+use who::{Answer, ask, distinct, has_own_gil, site};
+
+/// How long a process may go on when its connection is closed.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Named `itk::…`.
+macro_rules! itk_tests {
+    ($($(#[$attribute:meta])* fn $name:ident() $body:block)+) => {
+        mod itk {
+            use super::*;
+
+            $(
+                #[test]
+                $(#[$attribute])*
+                fn $name() {
+                    assert!(is_itk_run(), "set MOD_PYTHON_TEST_MODEL=itk: without mpm_itk this is not true");
+                    $body
+                }
+            )+
+        }
+    };
+}
+
+/// Two virtual hosts beside localhost, each with a user.
+fn two_users(site: Httpd) -> Httpd {
+    site.vhost("www.test", "AssignUserID www-data www-data").vhost("nobody.test", "AssignUserID nobody nogroup")
+}
+
+/// Several requests over one connection.
+fn over_one_connection(server: &Server, hosts: &[&str]) -> Vec<Answer> {
+    let mut connection = server.raw();
+    hosts
+        .iter()
+        .map(|host| Answer::of(&connection.exchange(&server.request("GET", "/x").host(host).keep_alive())))
+        .collect()
+}
+
+/// A handler that notes in the scratch folder what its exit functions do, and a module that does so for `PythonImport`.
+fn leaving(site: Httpd) -> Httpd {
+    site.file(
+        "lib/leaving.py",
+        "
+        import os
+        from mod_python import apache
+        from who import tell
+
+        def leave(word):
+            with open(os.path.join(apache.server_root(), 'scratch', 'left-%d' % os.getpid()), 'a') as left:
+                left.write(word + ' ')
+
+        def at_import():
+            apache.register_cleanup(leave, 'imported')
+
+        def handler(req):
+            apache.register_cleanup(leave, 'first')
+            req.server.register_cleanup(req, leave, 'second')
+            return tell(req)
+        ",
+    )
+    .config("PythonHandler leaving")
+}
+
+/// What the exit functions of a process have noted.
+fn left(server: &Server, pid: u32) -> Option<String> {
+    std::fs::read_to_string(server.scratch().join(format!("left-{pid}"))).ok()
+}
+
+itk_tests! {
+    fn handlers_run_as_the_user_of_their_virtual_host() {
+        let server = two_users(site(Mpm::Prefork))
+            .file(
+                "lib/user.py",
+                "
+                import os, pwd, threading
+                from who import tell
+                imported = threading.main_thread()
+                def handler(req):
+                    def name():
+                        names.append(pwd.getpwuid(os.geteuid()).pw_name)
+                    names = []
+                    name()
+                    thread = threading.Thread(target=name)
+                    thread.start()
+                    thread.join()
+                    capabilities = [line.split()[1] for line in open('/proc/self/status') if line.startswith('CapEff')]
+                    return tell(req, users=' '.join(names), capabilities=int(capabilities[0], 16))
+                ",
+            )
+            .config("PythonHandler user")
+            .start();
+        for _ in 0..3 {
+            for (host, user) in [("www.test", "www-data"), ("nobody.test", "nobody")] {
+                let answer = ask(&server, host, "/x");
+                assert_eq!((answer.interpreter.as_str(), answer.fact("capabilities")), (host, "0"));
+                assert_eq!(answer.fact("users"), format!("{user} {user}"));
+            }
+        }
+    }
+
+    fn each_connection_has_a_process_and_interpreters_of_its_own() {
+        let server = site(Mpm::Prefork).children(2).config("PythonHandler who").vhost("a.test", "").start();
+        let children = server.child_pids();
+        let mut answers: Vec<Answer> = (0..6).map(|i| ask(&server, ["localhost", "a.test"][i % 2], "/x")).collect();
+        answers.extend(server.parallel(2, |_| server.request("GET", "/x")).iter().map(Answer::of));
+        assert_eq!(distinct(&answers, |answer| answer.pid).len(), answers.len());
+        assert_eq!(distinct(&answers, |answer| answer.module.clone()).len(), answers.len());
+        assert!(answers.iter().all(|answer| answer.count == 1 && children.contains(&answer.parent)), "{answers:?}");
+        server.wait_for_exit(&answers.iter().map(|answer| answer.pid).collect::<Vec<_>>());
+        assert_eq!(server.child_pids(), children, "the children only wait, and go on");
+    }
+
+    fn requests_of_a_connection_share_its_process() {
+        let server = site(Mpm::Prefork).children(1).config("PythonHandler who").vhost("a.test", "").start();
+        let answers = over_one_connection(&server, &["localhost", "a.test", "localhost", "localhost", "a.test"]);
+        assert_eq!(distinct(&answers, |answer| answer.pid).len(), 1);
+        assert_eq!(answers.iter().map(|answer| answer.count).collect::<Vec<_>>(), [1, 1, 2, 3, 2]);
+        server.wait_for_exit(&[answers[0].pid]);
+    }
+
+    /// It saves each connection the start of Python and the imports.
+    fn imports_run_in_the_child_and_are_there_for_its_connections() {
+        for own_gil in [false, true] {
+            if own_gil && !has_own_gil() {
+                continue;
+            }
+            let server = two_users(site(Mpm::Prefork))
+                .children(1)
+                .file(
+                    "lib/ready.py",
+                    "
+                    import logging, os, random, threading
+                    from who import tell
+
+                    importer = os.getpid()
+                    user = os.geteuid()
+                    told = []
+                    os.register_at_fork(after_in_child=lambda: told.append(os.getpid()))
+                    random.random()
+
+                    def handler(req):
+                        return tell(req, importer=importer, importing_user=user, random=random.random(), told=told == [os.getpid()],
+                                    main=threading.main_thread() is threading.current_thread())
+                    ",
+                )
+                .config("PythonHandler ready\nPythonImport ready shared\nPythonInterpreter shared")
+                .config(if own_gil { "PythonInterpreterOptions * gil=own" } else { "" })
+                .start();
+            let child = server.child_pids();
+            let mut answers: Vec<Answer> = ["www.test", "nobody.test", "www.test", "nobody.test"].map(|host| ask(&server, host, "/x")).into();
+            answers.extend(over_one_connection(&server, &["localhost", "localhost"]));
+            for answer in &answers {
+                assert_eq!(answer.fact("importer"), child[0].to_string(), "{answer:?}");
+                assert_ne!(answer.fact("importing_user"), "0");
+                assert_eq!((answer.fact("told"), answer.fact("main")), ("True", "True"), "the hooks after a fork have run once");
+            }
+            assert_eq!(distinct(&answers, |answer| answer.module.clone()).len(), 1);
+            assert_eq!(distinct(&answers, |answer| answer.fact("random").to_owned()).len(), answers.len());
+            assert_eq!(answers.iter().map(|answer| answer.count).collect::<Vec<_>>(), [1, 1, 1, 1, 1, 2]);
+            assert_eq!(server.log_count("MP0301"), 1, "{}", server.log());
+        }
+    }
+
+    /// No directive has asked for Python when the child starts.
+    fn python_can_start_in_the_process_of_a_connection() {
+        let server = leaving(Httpd::new(Mpm::Prefork).file("lib/who.py", who::WHO))
+            .children(1)
+            .config("PythonPath \"['${HTDOCS}/lib'] + sys.path\"")
+            .file("late/.htaccess", "SetHandler mod_python\nPythonHandler leaving")
+            .start();
+        for _ in 0..2 {
+            let answer = ask(&server, "localhost", "/late/x");
+            assert!(answer.is_from(&server.child_pids()) && answer.count == 1, "{answer:?}");
+            server.wait_for_exit(&[answer.pid]);
+            assert_eq!(left(&server, answer.pid).as_deref(), Some("second first "));
+        }
+    }
+
+    fn threads_left_behind_hold_no_connection_up() {
+        let server = site(Mpm::Prefork)
+            .children(2)
+            .file(
+                "lib/threads.py",
+                "
+                import hashlib, queue, sqlite3, ssl, threading, time
+                from concurrent.futures import ThreadPoolExecutor
+                from who import tell
+
+                def spin():
+                    while True:
+                        pass
+
+                def inside():
+                    data = b'x' * 100000
+                    while True:
+                        hashlib.sha3_256(data).hexdigest()
+                        ssl.create_default_context()
+                        sqlite3.connect(':memory:').execute('create table t (a)')
+
+                def handler(req):
+                    for target in (spin, inside, inside, queue.Queue().get, lambda: time.sleep(120)):
+                        for daemon in (True, False):
+                            threading.Thread(target=target, daemon=daemon).start()
+                    ThreadPoolExecutor(2).submit(time.sleep, 120)
+                    return tell(req)
+                ",
+            )
+            .config("PythonHandler threads")
+            .vhost("main.test", "PythonInterpreter main_interpreter")
+            .vhost("imported.test", "PythonInterpreter imported")
+            .config("PythonImport threads imported")
+            .start();
+        for host in ["localhost", "main.test", "imported.test", "localhost"] {
+            let answer = ask(&server, host, "/x");
+            let begun = Instant::now();
+            server.wait_for_exit(&[answer.pid]);
+            assert!(begun.elapsed() < SOON, "{host}: {:?}", begun.elapsed());
+        }
+        // The fixture fails the test if one of them crashed.
+    }
+
+    fn a_lock_kept_by_a_thread_left_behind_costs_a_bounded_time() {
+        let server = site(Mpm::Prefork)
+            .children(1)
+            .file(
+                "lib/keeps.py",
+                "
+                import ctypes, os, sys, threading, time
+                from mod_python import apache
+                from who import tell
+
+                SCRATCH = os.path.join(apache.server_root(), 'scratch')
+
+                def keep():
+                    while not os.path.exists(os.path.join(SCRATCH, 'release')):
+                        time.sleep(0.005)
+                    library = ctypes.PyDLL(None)
+                    # From here on nobody else gets the lock.
+                    sys.setswitchinterval(60)
+                    library.creat(os.path.join(SCRATCH, 'keeps').encode(), 0o644)
+                    library.sleep(120)
+
+                def handler(req):
+                    threading.Thread(target=keep, daemon=True).start()
+                    return tell(req)
+                ",
+            )
+            .config("PythonHandler keeps")
+            .start();
+        let mut connection = server.raw();
+        let answer = Answer::of(&connection.exchange(&server.request("GET", "/x").keep_alive()));
+        std::fs::write(server.scratch().join("release"), "").expect("we can write there");
+        wait_until("the thread to keep the lock", || server.scratch().join("keeps").exists());
+        drop(connection);
+        let begun = Instant::now();
+        server.wait_for_exit(&[answer.pid]);
+        assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+        assert_eq!(server.log_count("MP0104"), 1, "{}", server.log());
+    }
+
+    fn exit_functions_run_in_the_process_in_which_they_were_registered() {
+        let server = leaving(two_users(site(Mpm::Prefork)))
+            .children(1)
+            .config("PythonImport leaving::at_import www.test")
+            .file("plain.txt", "as it is")
+            .config("<Location /plain.txt>\n    SetHandler none\n</Location>")
+            .start();
+        let child = server.child_pids()[0];
+        for host in ["www.test", "nobody.test", "www.test"] {
+            let answer = ask(&server, host, "/x");
+            server.wait_for_exit(&[answer.pid]);
+            assert_eq!(left(&server, answer.pid).as_deref(), Some("second first "), "{host}");
+        }
+        let answers = over_one_connection(&server, &["www.test", "www.test"]);
+        server.wait_for_exit(&[answers[0].pid]);
+        assert_eq!(left(&server, answers[0].pid).as_deref(), Some("second first second first "));
+
+        assert_eq!(server.get("/plain.txt").text(), "as it is\n");
+        assert_eq!(left(&server, child), None);
+        server.graceful();
+        server.wait_for_exit(&[child]);
+        assert_eq!(left(&server, child).as_deref(), Some("imported "));
+        let files = std::fs::read_dir(server.scratch()).expect("the folder").count();
+        assert_eq!(files, 5, "four connections and the child");
+    }
+
+    fn graceful_restarts_under_load_lose_no_request() {
+        let server = site(Mpm::Prefork).config("PythonHandler who\nPythonImport who localhost").start();
+        let tally = server.load(3, "/x").while_running(|| {
+            for _ in 0..10 {
+                let before = server.child_pids();
+                server.graceful();
+                // An old child may still answer what it has accepted.
+                wait_until("a new child to answer", || !ask(&server, "localhost", "/x").is_from(&before));
+            }
+        });
+        assert!(tally.failed.is_empty() && tally.not_connected == 0, "{tally:?}");
+        assert!(tally.ok > 20, "{tally:?}");
+        assert_eq!(server.log_count(" MP01"), 0, "{}", server.log());
+    }
+
+    fn a_crash_costs_its_own_connection() {
+        let server = site(Mpm::Prefork)
+            .children(2)
+            .file(
+                "lib/dies.py",
+                "
+                import os, time
+                from mod_python import apache
+                from who import tell
+
+                SCRATCH = os.path.join(apache.server_root(), 'scratch')
+
+                def handler(req):
+                    if req.uri == '/abort':
+                        os.abort()
+                    open(os.path.join(SCRATCH, 'begun'), 'w').close()
+                    while not os.path.exists(os.path.join(SCRATCH, 'release')):
+                        time.sleep(0.005)
+                    return tell(req)
+                ",
+            )
+            .config("PythonHandler who\n<Location /abort>\n    PythonHandler dies\n</Location>")
+            .config("<Location /wait>\n    PythonHandler dies\n</Location>")
+            .start();
+        server.expect_child_death();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| Answer::of(&server.request("GET", "/wait").send()));
+            wait_until("/wait to begin", || server.scratch().join("begun").exists());
+            assert!(server.request("GET", "/abort").try_send().is_err());
+            server.wait_for_log("child died with signal 6", 1);
+            std::fs::write(server.scratch().join("release"), "").expect("we can write there");
+            assert_eq!(waiting.join().expect("a response").interpreter, "localhost");
+        });
+        for _ in 0..4 {
+            assert_eq!(ask(&server, "localhost", "/x").count, 1);
+        }
+    }
+
+    /// Whatever the users: what a child has opened, its connections have too. With sysvsem the system asks for the user each time.
+    fn global_mutexes_exclude_connections_of_each_other() {
+        for how in ["default", "file:${ROOT}/run", "flock:${ROOT}/run", "posixsem", "pthread", "sysvsem"] {
+            let httpd = two_users(site(Mpm::Prefork))
+                .file(
+                    "lib/steps.py",
+                    "
+                    import os, time
+                    import _apache
+                    from mod_python import apache
+                    from who import tell
+
+                    PATH = os.path.join(apache.server_root(), 'scratch', 'count')
+
+                    def handler(req):
+                        for _ in range(5):
+                            _apache._global_lock(req.server, 'the count')
+                            try:
+                                before = int(open(PATH).read())
+                                time.sleep(0.003)
+                                open(PATH, 'w').write(str(before + 1))
+                            finally:
+                                _apache._global_unlock(req.server, 'the count')
+                        return tell(req)
+                    ",
+                )
+                .config(format!("PythonHandler steps\nPythonImport steps nobody.test\nMutex {how} python"));
+            if !httpd.configtest().accepted {
+                assert!(how.starts_with("posix") || how.starts_with("pthread"), "Mutex {how} python");
+                continue;
+            }
+            let server = httpd.start();
+            let count = server.scratch().join("count");
+            std::fs::write(&count, "0").expect("we can write there");
+            let anyone = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+            std::fs::set_permissions(&count, anyone).expect("it is ours");
+            let hosts = if how == "sysvsem" { ["www.test"; 2] } else { ["www.test", "nobody.test"] };
+            let answers: Vec<Answer> =
+                server.parallel(8, |i| server.request("GET", "/x").host(hosts[i % 2])).iter().map(Answer::of).collect();
+            assert_eq!(distinct(&answers, |answer| answer.pid).len(), 8);
+            let counted = std::fs::read_to_string(&count).expect("the count");
+            assert_eq!(counted, "40", "Mutex {how} python: {}", server.log());
+        }
+    }
+
+    /// What a thread of the child holds at the fork, it holds in the connection's process for ever.
+    fn threads_of_the_child_are_not_in_its_connections() {
+        let with_thread = |work: &str| {
+            site(Mpm::Prefork)
+                .children(1)
+                .file(
+                    "lib/started.py",
+                    format!(
+                        "
+                        import threading, queue
+                        from who import tell
+
+                        def spin():
+                            while True:
+                                pass
+
+                        threading.Thread(target={work}, daemon=True, name='of the import').start()
+
+                        def handler(req):
+                            return tell(req, threads=[thread.name for thread in threading.enumerate()])
+                        "
+                    ),
+                )
+                .config("PythonHandler started\nPythonImport started localhost")
+                .start()
+        };
+        let server = with_thread("queue.Queue().get");
+        for _ in 0..5 {
+            assert!(!ask(&server, "localhost", "/x").fact("threads").contains("of the import"));
+        }
+        assert_eq!(server.log_count("MP0107") + server.log_count("MP0708"), 0, "{}", server.log());
+
+        let server = with_thread("spin");
+        for _ in 0..3 {
+            let begun = Instant::now();
+            let status = server.get("/x").status;
+            assert!([200, 500].contains(&status) && begun.elapsed() < SOON, "{status} after {:?}", begun.elapsed());
+        }
+        assert!(server.log_count("MP0107") > 0, "{}", server.log());
+    }
+
+    /// The one process of `httpd -X` forks too.
+    fn one_process_forks_for_each_connection() {
+        let server = leaving(two_users(site(Mpm::Prefork))).one_process().config("PythonImport leaving localhost").start();
+        for host in ["localhost", "www.test", "localhost"] {
+            let answer = ask(&server, host, "/x");
+            assert_eq!((answer.parent, answer.count), (server.parent_pid(), 1));
+            server.wait_for_exit(&[answer.pid]);
+            assert_eq!(left(&server, answer.pid).as_deref(), Some("second first "), "{host}: {}", server.log());
+        }
+        let took = server.stop_with(libc::SIGINT);
+        assert!(took < SOON, "{took:?}");
+    }
+
+    fn it_stops_and_restarts_in_the_middle_of_handlers() {
+        let server = leaving(two_users(site(Mpm::Prefork)))
+            .file(
+                "lib/slow.py",
+                "
+                import os, time
+                from mod_python import apache
+                import leaving
+                def handler(req):
+                    apache.register_cleanup(leaving.leave, 'slow')
+                    open(os.path.join(apache.server_root(), 'scratch', 'slow'), 'w').close()
+                    time.sleep(120)
+                    return 0
+                ",
+            )
+            .config("<Location /slow>\n    PythonHandler slow\n</Location>")
+            .start();
+        for end in [Server::restart, |server: &Server| _ = server.stop()] {
+            let _ = std::fs::remove_file(server.scratch().join("slow"));
+            thread::scope(|scope| {
+                scope.spawn(|| assert!(server.request("GET", "/slow").host("www.test").try_send().is_err()));
+                wait_until("/slow to begin", || server.scratch().join("slow").exists());
+                let begun = Instant::now();
+                end(&server);
+                assert!(begun.elapsed() < Duration::from_secs(13), "{:?}", begun.elapsed());
+            });
+        }
+        assert!(server.log_count("MP0103") >= 1, "{}", server.log());
+    }
+}
