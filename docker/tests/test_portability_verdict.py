@@ -4,9 +4,10 @@ import json
 import re
 import unittest
 
-import local_server  # noqa: F401 - puts docker/lib on the path
+import local_server  # puts docker/lib on the path
 
 from portability import log, verdict
+from portability import rules as catalogue
 from portability.observations import ALONE, ELSEWHERE, RESTART, ROUNDS, TOGETHER, Answer, Change, Event, Failure, Observations, Run
 from portability.plan import Expectation, Plan, Request, Session, Step
 
@@ -196,6 +197,17 @@ class Cells(unittest.TestCase):
         self.assertEqual(Observations.from_json(json.loads(json.dumps(seen.to_json()))), seen)
         found = judge(seen)
         self.assertEqual(verdict.Verdict.from_json(json.loads(json.dumps(found.to_json()))), found)
+
+
+class Page(unittest.TestCase):
+    def test_every_rule_has_its_section(self):
+        page = (local_server.DOCKER.parent / catalogue.PAGE).read_text(encoding="utf-8")
+        table = dict(re.findall(r"^\| \[[^\]]*\]\(#([a-z-]+)\) \| (.*) \|$", page, re.MULTILINE))
+        sections = {heading.replace(" ", "-") for heading in re.findall(r"^### (.*)$", page, re.MULTILINE)}
+        self.assertEqual(set(table), sections)
+        for rule in catalogue.ALL:
+            self.assertEqual(table[rule.anchor] + ".", rule.sentence)
+        self.assertLessEqual({rule.anchor for rule in catalogue.OF_EVENT.values()}, set(catalogue.BY_ANCHOR))
 
 
 class Log(unittest.TestCase):

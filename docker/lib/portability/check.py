@@ -141,7 +141,7 @@ class _Passes:
         self.lines: dict[str, int | None] = {}  # kept connections, with the child that each leads to
         self.lost = True  # whether one of them may lead elsewhere by now
         self.answered: dict[str, set[int]] = {}  # the children that have answered a unit
-        self.requests, self.sessions = plan.requests, plan.sessions
+        self.requests, self.sessions = list(plan.requests), list(plan.sessions)
         self.restarts = 0
 
     def begin(self) -> None:
@@ -175,9 +175,7 @@ class _Passes:
         for session in self.plan.sessions if not self._is_silent() else ():
             self._session(session, lambda _index: line, look=True)
         self._judge_usable()
-        # What fails for one client already says nothing more, and httpd closes the connection after it.
-        self.requests = [step for step in self.plan.requests if not self._has_failed(step)]
-        self.sessions = [session for session in self.plan.sessions if not any(map(self._has_failed, session.steps))]
+        self._leave_out_failed()
 
     def rounds(self) -> None:
         """Everything again: first by the same child, then by others."""
@@ -237,6 +235,7 @@ class _Passes:
     def elsewhere(self) -> None:
         """Everything once, with another current directory."""
         self.during = ELSEWHERE
+        self._leave_out_failed()
         for step in self.requests:
             self._run(step, "0")
         for session in self.sessions:
@@ -259,9 +258,15 @@ class _Passes:
         lines = sorted(self.lines, key=lambda name: self.lines[name] != child) or ["0"]
         return lines * 2 if len(lines) == 1 else lines
 
-    def _has_failed(self, step: Step) -> bool:
-        runs = self.seen.runs[ALONE].get(step.unit)
-        return runs is None or compare.failed(runs[0], step) is not None
+    def _leave_out_failed(self) -> None:
+        """What fails for one client already says nothing more, and httpd closes the connection after it."""
+
+        def has_failed(step: Step) -> bool:
+            runs = self.seen.runs[ALONE].get(step.unit)
+            return runs is None or compare.failed(runs[0], step) is not None
+
+        self.requests = [step for step in self.plan.requests if not has_failed(step)]
+        self.sessions = [session for session in self.plan.sessions if not any(map(has_failed, session.steps))]
 
     def _restart(self) -> None:
         """The one way and the other in turn; after each for the first time, the independent requests."""
