@@ -132,7 +132,7 @@ for_each_mpm! {
 
     fn the_rules_of_locking_are_kept(mpm) {
         let server = Httpd::new(mpm).handler("try", TRY).start();
-        let expected = if mpm == Mpm::Prefork { "4" } else { "8" };
+        let expected = if mpm == Mpm::Prefork { "2" } else { "8" };
         for _ in 0..3 {
             assert_eq!(server.get("/try").text(), expected, "{}", server.log());
         }
@@ -209,7 +209,7 @@ fn the_mutex_directive_decides() {
             }
             let server = httpd.start();
             count_at_once(&server, &["localhost"]);
-            let expected = if mpm == Mpm::Prefork { "4" } else { "8" };
+            let expected = if mpm == Mpm::Prefork { "2" } else { "8" };
             assert_eq!(server.get("/try").text(), expected, "Mutex {how} python: {}", server.log());
         }
     }

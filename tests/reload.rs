@@ -283,6 +283,8 @@ for_each_mpm! {
                             other => other.expect("a response"),
                         };
                         assert!(response.status == 200 && response.text().starts_with("version "), "{response:?}");
+                        // Dozens come during a load all the same, and the machine has something left for others
+                        std::thread::sleep(Duration::from_millis(2));
                     }
                     // Ended before httpd is stopped: event can crash over connections that it keeps then
                     let _ = connection.try_exchange(&server.request("GET", "/load"));

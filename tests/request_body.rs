@@ -3,10 +3,7 @@
 mod fixture;
 mod probe;
 
-use std::thread;
-use std::time::Duration;
-
-use fixture::{Httpd, Mpm, Server, for_each_mpm};
+use fixture::{Httpd, Mpm, Server, for_each_mpm, wait_until};
 use probe::{lines_of, probe, with_code};
 
 #[track_caller]
@@ -20,7 +17,11 @@ fn reading(mpm: Mpm) -> Httpd {
         .handler(
             "through",
             r#"
+            import os
+            from mod_python import apache
+
             def handler(req):
+                open(os.path.join(apache.server_root(), 'scratch', 'reading'), 'w').close()
                 req.write(str(len(req.read())))
                 return 0
             "#,
@@ -133,7 +134,8 @@ for_each_mpm! {
         let children = server.child_pids();
         let mut connection = server.raw();
         connection.send("POST /through HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nonly this");
-        thread::sleep(Duration::from_millis(200));
+        wait_until("the handler to run", || server.scratch().join("reading").exists());
+        server.wait_until_asleep();
         connection.abort();
         let entries = server.wait_for_log("MP0405", 1);
         assert!(entries[0].contains("python:info") && entries[0].contains("ClientGone"), "{entries:?}");

@@ -1,5 +1,6 @@
 //! The end of the child: what was registered for it runs, bounded in time, and Python threads are held still.
 
+use std::convert::Infallible;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -60,19 +61,22 @@ fn end_interpreters(runtime: &'static Runtime, bound: Duration) -> bool {
     let groups = own.into_iter().map(|interpreter| vec![interpreter]).chain((!shared.is_empty()).then_some(shared));
     let (done, finished) = mpsc::channel();
     let mut busy = Vec::new();
+    let mut under_way = Vec::new();
     for group in groups {
         let done = done.clone();
         let named = named(&group);
-        let started = thread::Builder::new().name("mod_python exit".into()).spawn(move || end(&group, done));
+        let (others_busy, others) = mpsc::channel();
+        let started = thread::Builder::new().name("mod_python exit".into()).spawn(move || end(&group, &done, &others));
         if started.is_ok() {
             busy.push(named);
+            under_way.push(others_busy);
         }
     }
     let groups = busy.len();
     let deadline = Instant::now() + bound;
+    let next = || finished.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     while !busy.is_empty() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let Ok(ended) = finished.recv_timeout(left) else {
+        let Ok(ended) = next() else {
             tracing::warn!(
                 "MP0104: Python code was still busy after {} s when the child ended, in {}: some of what was registered for its exit has not run",
                 bound.as_secs(),
@@ -81,6 +85,10 @@ fn end_interpreters(runtime: &'static Runtime, bound: Duration) -> bool {
             return false;
         };
         busy.retain(|named| *named != ended);
+    }
+    drop(under_way);
+    if !(0..groups).all(|_| next().is_ok()) {
+        return false;
     }
     // This thread, and those that keep the locks.
     threads().is_some_and(|threads| threads <= 1 + groups)
@@ -96,20 +104,26 @@ fn named(group: &[&'static Interpreter]) -> String {
     group.iter().map(|interpreter| format!("'{}'", interpreter.display_name())).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs the exit work of interpreters that share a GIL, and then keeps that GIL, so that no Python thread runs into the
-/// process's own exit.
-fn end(group: &[&'static Interpreter], done: mpsc::Sender<String>) {
+/// Runs the exit work of interpreters that share a GIL, and when no group has any left, keeps that GIL, so that no Python
+/// thread runs into the process's own exit.
+///
+/// Not before: since CPython 3.13 an interpreter with a GIL of its own takes the main one too, each time that it imports an
+/// extension module (gh-117953).
+fn end(group: &[&'static Interpreter], done: &mpsc::Sender<String>, others: &mpsc::Receiver<Infallible>) {
+    // SAFETY: the interpreter lives as long as the process, which never finalizes Python.
+    let attach = |interpreter: &Interpreter| unsafe { cpython::attach_at_exit(interpreter.state) };
     for interpreter in group {
-        // SAFETY: the interpreter lives as long as the process, which never finalizes Python.
-        let guard = unsafe { cpython::attach_at_exit(interpreter.state) };
+        let guard = attach(interpreter);
         for work in take_exit_work(interpreter).into_iter().rev() {
             let _ = cpython::caught(|| work(guard.attached()));
         }
-        if group.last().is_some_and(|last| std::ptr::eq(*last, *interpreter)) {
-            let _ = done.send(named(group));
-            loop {
-                thread::park();
-            }
-        }
+    }
+    let _ = done.send(named(group));
+    // Ends when the other side is dropped.
+    let _ = others.recv();
+    let _kept = group.last().map(|last| attach(last));
+    let _ = done.send(named(group));
+    loop {
+        thread::park();
     }
 }

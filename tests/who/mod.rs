@@ -4,9 +4,8 @@
 #![allow(dead_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
 
-use crate::fixture::{Httpd, Mpm, Request, Response, Server, wait_until};
+use crate::fixture::{Httpd, Mpm, Request, Response, Server, python_version, wait_until};
 
 /// The module `who`. Its `module` is another text for each time that it is imported into an interpreter.
 pub const WHO: &str = r#"
@@ -120,22 +119,6 @@ pub fn ask_all(server: &Server, children: &[u32], request: impl Fn(usize) -> Req
 /// What is the same in none of these answers appears once here.
 pub fn distinct<T: Ord>(answers: &[Answer], what: impl Fn(&Answer) -> T) -> BTreeSet<T> {
     answers.iter().map(what).collect()
-}
-
-/// The X.Y of the Python that the module under test runs.
-pub fn python_version() -> (u32, u32) {
-    static VERSION: OnceLock<(u32, u32)> = OnceLock::new();
-    *VERSION.get_or_init(|| {
-        let server = Httpd::new(Mpm::OneChild)
-            .handler(
-                "version",
-                "import sys\ndef handler(req):\n    req.write('%d %d' % sys.version_info[:2])\n    return 0\n",
-            )
-            .start();
-        let text = server.get("/version").text();
-        let (major, minor) = text.split_once(' ').unwrap_or_else(|| panic!("not a version: {text:?}"));
-        (major.parse().expect("a number"), minor.parse().expect("a number"))
-    })
 }
 
 /// Whether an interpreter can have a GIL of its own.
