@@ -300,7 +300,7 @@ fn files_are_described() {
     ok(&server);
 }
 
-for_each_mpm! {
+for_each_lasting_mpm! {
     /// Where Python has own GILs (3.12), each interpreter's exit functions run on a thread of their own.
     fn exit_functions_run_under_a_gil_of_their_own(mpm) {
         let source = r#"

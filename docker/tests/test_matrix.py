@@ -64,7 +64,7 @@ class TestOutput(unittest.TestCase):
         return reader.over(cause)
 
     def test_passed_tests_are_counted(self):
-        run = self.read("=== total 2\n=== begin smoke\ntest a::event ... ok\ntest b::event ... ok\n=== end smoke 0")
+        run = self.read("=== total 2\n=== begin smoke\ntest a::event ... ok\ntest b::event - should panic ... ok\n=== end smoke 0")
         self.assertEqual((run.total, run.passed, run.failures), (2, 2, []))
 
     def test_a_failure_has_its_own_output(self):

@@ -85,7 +85,7 @@ class Reader:
             self._end(mark[1], int(mark[2]))
         else:
             self._lines.append(line)
-            if result := re.match(r"test (\S+) \.\.\. (ok|FAILED)$", line):
+            if result := re.match(r"test (\S+)(?: - should panic)? \.\.\. (ok|FAILED)$", line):
                 if result[2] == "ok":
                     self.run.passed += 1
                 else:
