@@ -1,13 +1,15 @@
-"""A client under way: THREADS threads that GET a page over and over, each over a connection that it keeps for some requests.
+"""A client under way: THREADS threads that GET a page and POST to a counter, each over a connection that it keeps for some requests.
 
 usage: load.py HOST PORT THREADS
 
 A line on standard input begins the next phase; the end of input ends it all. At the end of each phase one line of JSON says
-what happened in it: requests that were answered, those that failed and why, and who answered.
+what happened in it: requests that were answered, those that failed and why, those that were asked again because a kept connection was
+closed under them, and who answered; of the POSTs, how many were answered and of how many nobody knows.
 """
 
 import http.client
 import json
+import select
 import socket
 import sys
 import threading
@@ -15,30 +17,35 @@ import time
 
 # So many requests go over a connection, so that there are new ones and kept ones at any time.
 KEPT = 20
+# One request in so many is a POST.
+POSTS = 5
 LIMIT = 10
 
 
 class Phase:
     def __init__(self, name):
         self.name, self.answered, self.failures, self.answers = name, 0, [], set()
-        self.begun, self.first, self.under_way = time.monotonic(), None, 0
-        self.changed = threading.Condition()
+        self.again = self.stored = self.unsure = self.under_way = 0
+        self.begun, self.changed = time.monotonic(), threading.Condition()
 
     def begin(self):
         with self.changed:
             self.under_way += 1
 
-    def end(self, answer=None, failure=None):
+    def end(self, posted, answer, failure):
         """Ends one that was begun, with an answer, a failure, or none of them: then it is asked again."""
         with self.changed:
             self.under_way -= 1
+            self.stored += posted and answer is not None
+            self.unsure += posted and answer is None
             if failure:
                 self.failures.append(failure)
-            elif answer:
+            elif answer is None:
+                self.again += 1
+            else:
                 self.answered += 1
-                self.answers.add(answer)
-                if self.first is None:
-                    self.first = time.monotonic() - self.begun
+                if not posted:
+                    self.answers.add(answer)
             self.changed.notify()
 
     def report(self):
@@ -46,12 +53,13 @@ class Phase:
         with self.changed:
             self.changed.wait_for(lambda: not self.under_way)
             facts = dict(phase=self.name, answered=self.answered, failed=len(self.failures), failures=self.failures[:20],
-                         answers=sorted(self.answers), first=self.first, seconds=time.monotonic() - self.begun)
+                         answers=sorted(self.answers), again=self.again, stored=self.stored, unsure=self.unsure,
+                         seconds=time.monotonic() - self.begun)
         print(json.dumps(facts), flush=True)
 
 
-def get(connection):
-    connection.request("GET", "/hello")
+def exchange(connection, posted):
+    connection.request("POST" if posted else "GET", "/store" if posted else "/hello")
     response = connection.getresponse()
     body = response.read().decode()
     if response.status != 200:
@@ -59,23 +67,33 @@ def get(connection):
     return body.strip()
 
 
+def is_closed(connection):
+    """Whether the server has closed a kept connection: it may at any time, and whoever keeps one looks before sending."""
+    return bool(connection.sock is None or select.select([connection.sock], [], [], 0)[0])
+
+
 def client(host, port):
-    connection, sent = None, 0
+    connection, sent, turn = None, 0, 0
     while not stopping.is_set():
+        if connection is not None and is_closed(connection):
+            connection.close()
+            connection = None
         now, reused, answer, failure = phase, connection is not None, None, None
+        turn += 1
+        posted = turn % POSTS == 0
         now.begin()
         try:
             if connection is None:
                 connection, sent = http.client.HTTPConnection(host, port, timeout=LIMIT), 0
-            answer = get(connection)
+            answer = exchange(connection, posted)
             sent += 1
         except (OSError, http.client.HTTPException, ValueError) as error:
             connection.close()
             connection = None
-            # A server may close a kept connection at any time: whoever keeps one asks again, over a new one.
+            # Closed between the look and the request: to be asked again, over a new connection.
             if not (reused and isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError))):
                 failure = "%s: %s" % (type(error).__name__, error)
-        now.end(answer, failure)
+        now.end(posted, answer, failure)
         if failure or sent >= KEPT:
             if connection:
                 connection.close()

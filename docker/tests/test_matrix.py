@@ -17,7 +17,7 @@ from matrix import report
 from matrix.docker import Files
 from matrix.images import BuildError, context
 from matrix.report import Run
-from matrix.scenario import Story
+from matrix.scenario import ScenarioResult
 from matrix.systems import MODELS, SYSTEMS, Refusal, all_cells, select
 from matrix.terminal import line
 from matrix.tests import FILTERS, Reader
@@ -51,7 +51,7 @@ class Selection(unittest.TestCase):
 
     def test_every_cell_that_does_not_run_has_a_reason(self):
         silent = [cell for cell in all_cells() if cell.reason]
-        self.assertEqual(len(silent), 8)
+        self.assertEqual(len(silent), 5)
         for cell in silent:
             self.assertEqual(cell.gil, "own")
 
@@ -102,11 +102,12 @@ class Reports(unittest.TestCase):
             ending = "ok\n=== end smoke 0" if state == "passed" else "FAILED\n=== end smoke 101"
             for entry in ("=== total 1\n=== begin smoke\ntest <a> ... " + ending).splitlines():
                 reader.line(entry)
-            run.tell(result, state=state, tests=reader.over(None), story=Story(["steady"]), versions={"httpd": "2.4.68"}, seconds=3)
+            run.tell(result, state=state, tests=reader.over(None), scenario=ScenarioResult(["steady"]), versions={"httpd": "2.4.68"}, seconds=3)
         with tempfile.TemporaryDirectory() as folder:
-            report.write(run, Path(folder))
-            facts = json.loads((Path(folder) / "report.json").read_text())
-            page = (Path(folder) / "report.html").read_text()
+            report.prepare(Path(folder) / "new")
+            report.write(run, Path(folder) / "new")
+            facts = json.loads((Path(folder) / "new/report.json").read_text())
+            page = (Path(folder) / "new/report.html").read_text()
         self.assertFalse(facts["green"])
         self.assertEqual([cell["state"] for cell in facts["cells"]], ["passed", "not run", "failed", "passed"])
         self.assertIn("2 of 3 cells passed", page)

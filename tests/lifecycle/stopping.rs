@@ -113,7 +113,7 @@ for_each_lasting_mpm! {
             .file(
                 "lib/keeps.py",
                 "
-                import ctypes, os, threading, time
+                import ctypes, os, shlex, threading, time
                 from mod_python import apache
                 from who import tell
 
@@ -122,9 +122,9 @@ for_each_lasting_mpm! {
                 def keep():
                     while not os.path.exists(os.path.join(SCRATCH, 'release')):
                         time.sleep(0.005)
-                    function = ctypes.PyDLL(None).sleep
-                    open(os.path.join(SCRATCH, 'keeps'), 'w').close()
-                    function(120)
+                    # Told by what runs while the lock is kept: before the call it could still be lost to another thread.
+                    command = 'touch %s; exec sleep 120' % shlex.quote(os.path.join(SCRATCH, 'keeps'))
+                    ctypes.PyDLL(None).system(command.encode())
 
                 threading.Thread(target=keep, daemon=True).start()
 

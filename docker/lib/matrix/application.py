@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,8 @@ from portability.observations import Observations
 from portability.plan import Plan
 from portability.verdict import Verdict
 
-from .docker import Docker, DockerError, Files
-from .serving import Client, Container, Scene, client, network, server
+from .docker import Docker, DockerError, Files, walk
+from .serving import Client, Container, ContainerError, client, network, server
 from .systems import Cell, Refusal
 
 DOCKER_FOLDER = Path(__file__).resolve().parents[2]
@@ -39,7 +41,10 @@ class Application:
         """Raises Refusal for a folder that cannot be served or requests that cannot be read."""
         if not folder.is_dir():
             raise Refusal(f"--app: there is no folder {folder}.")
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        paths = list(walk(folder))
+        if unreadable := [path for path in paths if not os.access(path, os.R_OK)]:
+            raise Refusal(f"--app: {unreadable[0]} cannot be read: run this as a user who can.")
+        size = sum(path.stat().st_size for path in paths if path.is_file())
         if size > APP_LIMIT:
             raise Refusal(f"--app: {folder} has {size / 1e6:.0f} MB, and {APP_LIMIT / 1e6:.0f} are taken: name the folder of the code alone.")
         try:
@@ -52,8 +57,11 @@ class Application:
         """Whether it brings a Dockerfile for what it needs beside its code."""
         return (self.folder / "Dockerfile").is_file()
 
+    @cached_property
     def files(self) -> Files:
+        """What a server of it has beside its image."""
         files = Files().add_tree(self.folder, APP[1:]).add_tree(DOCKER_FOLDER / "watch", WATCH[1:])
+        files.add_tree(DOCKER_FOLDER / "watch/conf", "etc/mod_python")
         return files.add_folder(FOUND[1:], 0o1777).add_folder(STATE[1:], 0o1777)
 
 
@@ -72,7 +80,7 @@ class Served:
         return [json.loads(line) for line in lines]
 
 
-class Bench:
+class ContainerCell:
     """A cell, in the words of the check: every server of it is a container of its own on the cell's network."""
 
     def __init__(self, docker: Docker, cell: Cell, image: str, network: str, application: Application) -> None:
@@ -83,14 +91,14 @@ class Bench:
 
     @contextmanager
     def serve(self, *, environment: Mapping[str, str] = {}) -> Iterator[Served]:
-        settings = {"PYTHONPATH": WATCH, "MOD_PYTHON_CONF": f"{WATCH}/conf", "WATCH_FOLDER": FOUND, "STATE": STATE, **environment}
+        settings = {"PYTHONPATH": WATCH, "WATCH_FOLDER": FOUND, "STATE": STATE, **environment}
         starting = True
         try:
-            with server(self._docker, self._cell, self._image, self._network, f"{self._role}-app", self._application.files(), settings) as made:
+            with server(self._docker, self._cell, self._image, self._network, f"{self._role}-app", self._application.files, settings) as made:
                 starting = False
                 yield Served(made)
-        except Scene as scene:
-            raise CheckError(f"{self.name}: {'the application cannot be served: ' if starting else ''}{scene}") from None
+        except ContainerError as error:
+            raise CheckError(f"{self.name}: {'the application cannot be served: ' if starting else ''}{error}") from None
 
     @contextmanager
     def client(self) -> Iterator[Client]:
@@ -105,7 +113,7 @@ def saying_why(call: Callable) -> Callable:
     def called(*arguments: Any) -> Any:
         try:
             return call(*arguments)
-        except (Scene, DockerError) as error:
+        except (ContainerError, DockerError) as error:
             raise CheckError(str(error)) from None
 
     return called
@@ -114,13 +122,15 @@ def saying_why(call: Callable) -> Callable:
 def observe(docker: Docker, cell: Cell, image: str, application: Application, tell: Callable[[str], None]) -> Observations:
     """What is seen of the application in a cell. Raises CheckError where it cannot be served at all."""
     with network(docker, f"{cell.name.replace(' ', '-')}-app") as net:
-        return run_cell(Bench(docker, cell, image, net, application), application.plan, tell)
+        return run_cell(ContainerCell(docker, cell, image, net, application), application.plan, tell)
 
 
-def section(verdict: Verdict) -> str:
-    """The verdict as a part of the report's page."""
+def verdict_section(verdict: Verdict, missing: list[str]) -> str:
+    """The verdict as a part of the report's page; `missing` are the cells in which nothing was seen."""
     title = "portable, as far as these requests show" if verdict.passed else f"{len(verdict.faults)} faults"
-    parts = [f"<h2 class={'passed' if verdict.passed else 'failed'}>The application: {title}</h2>"]
+    parts = [f"<h2 class={'passed' if verdict.passed and not missing else 'failed'}>The application: {title}</h2>"]
+    if missing:
+        parts.append(f"<p class=failed>Not checked in: {html.escape(', '.join(missing))}.</p>")
     for finding in verdict.findings:
         evidence = "".join(
             f"<li>{html.escape(one.sentence)}" + (f" <code>{html.escape(f'{one.file}:{one.line}')}</code>" if one.file and one.line else "")

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from . import report
 from .application import Application
-from .crew import Crew
 from .docker import Docker
 from .images import Images
 from .report import Run
+from .scheduler import Scheduler
 from .systems import Refusal, select
 from .terminal import Table
-from .work import Check, Proof, Work
+from .work import Check, IntegrationTests
 
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 DESCRIPTION = """
@@ -71,10 +72,14 @@ def run(options: argparse.Namespace) -> int:
     if options.jobs < 1:
         raise Refusal("--jobs is a number from 1 on.")
     if options.ca and not options.ca.is_file():
-        raise Refusal(f"--ca: there is no file {options.ca}.")
+        raise Refusal(f"--ca (by default what CARGO_HTTP_CAINFO or SSL_CERT_FILE name): there is no file {options.ca}.")
     if bool(options.app) != bool(options.requests):
         raise Refusal("--app DIR and --requests FILE go together: what is served, and what is asked of it.")
     application = Application.load(options.app, options.requests) if options.app else None
+    try:
+        report.prepare(options.report)
+    except OSError as error:
+        raise Refusal(f"--report: {options.report} cannot be written to: {error.strerror}.") from None
     docker = Docker()
     docker.check()
     images = Images(docker, REPOSITORY, options.ca, min(2, options.jobs))
@@ -82,30 +87,38 @@ def run(options: argparse.Namespace) -> int:
     whole = Run(cells)
     if not whole.to_run:
         raise Refusal("nothing runs: " + "; ".join(f"{result.cell.name}: {result.cell.reason}" for result in whole.results) + ".")
-    work = Check(docker, images, whole, application) if application else Proof(docker, images, whole)
+    work = Check(docker, images, whole, application) if application else IntegrationTests(docker, images, whole)
 
     def interrupt(*_: object) -> None:
+        # Once is enough: what follows is the end.
+        for number in INTERRUPTS:
+            signal.signal(number, signal.SIG_IGN)
+        print("\ndocker/matrix: ending what runs.", file=sys.stderr)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in INTERRUPTS:
+        signal.signal(number, interrupt)
     begun = time.monotonic()
-    interrupted = False
+    outcome, interrupted = ({}, "", ""), False
     try:
         with Table(whole):
-            Crew(docker, whole, work, options.jobs).work()
+            Scheduler(docker, whole, work, options.jobs).work()
+            outcome = work.finish()
     except KeyboardInterrupt:
         interrupted = True
-        print("docker/matrix: ending what runs.", file=sys.stderr)
     finally:
         docker.end()
     whole.seconds = time.monotonic() - begun
-    return summary(whole, work, options.report, interrupted)
+    facts, section, words = outcome
+    try:
+        report.write(whole, options.report, facts, section)
+    except OSError as error:
+        print(f"docker/matrix: the report could not be written: {error}.", file=sys.stderr)
+    return summary(whole, words, options.report, interrupted)
 
 
-def summary(whole: Run, work: Work, folder: Path, interrupted: bool) -> int:
-    """Writes the report; says the last words, and the exit status."""
-    more, page, words = ({}, "", "") if interrupted else work.finish()
-    report.write(whole, folder, more, page)
+def summary(whole: Run, words: str, folder: Path, interrupted: bool) -> int:
+    """Says the last words, and the exit status."""
     ran = whole.to_run
     passed = [result for result in ran if result.state == "passed"]
     tests = sum(result.tests.passed for result in ran if result.tests)

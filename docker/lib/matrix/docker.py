@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import subprocess
 import tarfile
 import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from .systems import Refusal
 
-LABEL = "mod_python.matrix"
+# What is started bears the first; what belongs to a cell, the second too.
+RUN_LABEL = "mod_python.matrix"
+CELL_LABEL = "mod_python.cell"
+# How long Docker may take to end something.
+END_LIMIT = 60
 
 
 class DockerError(Exception):
@@ -47,8 +54,6 @@ class Docker:
         try:
             out, err = process.communicate(input, timeout=limit)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
             raise DockerError(f"docker {arguments[0]}: not done after {limit:.0f} s") from None
         finally:
             self.forget(process)
@@ -58,22 +63,36 @@ class Docker:
 
     def open(self, *arguments: str, stdin: int = subprocess.DEVNULL, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Starts a docker command with its output in a pipe; `forget` it when it is over."""
+        return self.spawn(["docker", *arguments], stdin=stdin, stderr=stderr)
+
+    def spawn(self, command: list[str], stdin: int = subprocess.DEVNULL, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        """Starts any command in the same way: it ends with the run."""
         with self._lock:
             if self.ending.is_set():
                 raise DockerError("the run is ending")
             # A group of its own: Ctrl-C is for the matrix, which ends what it started in order.
-            process = subprocess.Popen(
-                ["docker", *arguments], stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
-            )
+            process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True)
             self._processes.add(process)
             return process
 
     def forget(self, process: subprocess.Popen[bytes]) -> None:
+        """Closes the account of a process that `open` or `spawn` gave; it is killed if it still runs."""
         with self._lock:
             self._processes.discard(process)
+        if process.poll() is None:
+            kill_group(process)
+            process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            try:
+                if pipe:
+                    pipe.close()
+            except OSError:
+                # What was not yet sent to one that is gone.
+                pass
 
-    def label(self) -> list[str]:
-        return ["--label", f"{LABEL}={self.run_id}"]
+    def label(self, cell: str | None = None) -> list[str]:
+        """The options that mark a container or network as this run's, and a cell's."""
+        return ["--label", f"{RUN_LABEL}={self.run_id}", *(["--label", f"{CELL_LABEL}={cell}"] if cell else [])]
 
     def name(self, role: str) -> str:
         return f"mod_python-{self.run_id}-{role}"
@@ -101,27 +120,45 @@ class Docker:
             self.ending.set()
             processes = list(self._processes)
         for process in processes:
-            process.kill()
-        ours = f"label={LABEL}={self.run_id}"
-        for kind, remove in (("ps", ["rm", "--force", "--volumes"]), ("network", ["network", "rm"])):
-            listing = ["ps", "--all"] if kind == "ps" else ["network", "ls"]
-            found = subprocess.run(["docker", *listing, "--quiet", "--filter", ours], capture_output=True, text=True).stdout.split()
-            if found:
-                subprocess.run(["docker", *remove, *found], capture_output=True)
+            kill_group(process)
+        # What a command that was just killed has asked for may still appear.
+        for _ in range(2):
+            self._remove(["ps", "--all"], ["rm", "--force", "--volumes"], f"{RUN_LABEL}={self.run_id}")
+        self._remove(["network", "ls"], ["network", "rm"], f"{RUN_LABEL}={self.run_id}")
+
+    def end_cell(self, cell: str) -> None:
+        """Ends the containers of one cell, whatever they are doing."""
+        self._remove(["ps", "--all"], ["rm", "--force", "--volumes"], f"{RUN_LABEL}={self.run_id}", f"{CELL_LABEL}={cell}")
+
+    @staticmethod
+    def _remove(listing: list[str], removal: list[str], *labels: str) -> None:
+        def docker(*arguments: str) -> str:
+            done = subprocess.run(
+                ["docker", *arguments], capture_output=True, text=True, timeout=END_LIMIT, start_new_session=True, stdin=subprocess.DEVNULL
+            )
+            return done.stdout
+
+        filters = [part for label in labels for part in ("--filter", f"label={label}")]
+        try:
+            if found := docker(*listing, "--quiet", *filters).split():
+                docker(*removal, *found)
+        except subprocess.TimeoutExpired:
+            # Docker hangs: there is nothing more to be done from here.
+            pass
 
 
 class Files:
     """Files on their way into a container: readable by everybody there, whatever their rights are here."""
 
     def __init__(self) -> None:
+        self._whole: bytes | None = None
         self._buffer = io.BytesIO()
         self._tar = tarfile.open(fileobj=self._buffer, mode="w", format=tarfile.GNU_FORMAT)
 
     def add_tree(self, source: Path, target: str) -> "Files":
-        """Adds a folder, without caches of compiled Python."""
-        for path in [source, *sorted(source.rglob("*"))]:
-            if "__pycache__" not in path.parts and (path.is_dir() or path.is_file()):
-                self._add(path, str(Path(target) / path.relative_to(source)))
+        """Adds a folder and what its links lead to, without caches of compiled Python. Raises OSError for what cannot be read."""
+        for path in walk(source):
+            self._add(path, str(Path(target) / path.relative_to(source)))
         return self
 
     def add_folder(self, target: str, mode: int = 0o755) -> "Files":
@@ -142,8 +179,34 @@ class Files:
             self._tar.addfile(entry)
 
     def tar(self) -> bytes:
-        self._tar.close()
-        return self._buffer.getvalue()
+        """All of it; nothing can be added any more."""
+        if self._whole is None:
+            self._tar.close()
+            self._whole = self._buffer.getvalue()
+            self._buffer.close()
+        return self._whole
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """A folder and what is in it, links followed; a link that leads to where it is itself is left out."""
+    seen = set()
+    for name, folders, files in os.walk(folder, followlinks=True):
+        here = Path(name)
+        if here.resolve() in seen:
+            folders.clear()
+            continue
+        seen.add(here.resolve())
+        folders[:] = sorted(each for each in folders if each != "__pycache__")
+        yield here
+        yield from (here / each for each in sorted(files) if (here / each).is_file())
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kills a process with all that it has started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def last_line(text: str) -> str:

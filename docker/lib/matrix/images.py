@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from .docker import Docker, DockerError, last_line
+from .docker import Docker, DockerError, kill_group, last_line
 from .systems import SYSTEMS, Refusal, System
 
 Progress = Callable[[str], None]
 
 # Longer than any of them takes on two slow cores.
 BUILD_LIMIT = 40 * 60
+BASE_LIMIT = 15 * 60
 # Less than this is not enough for one system's layers.
 DISK_NEEDED = 4 << 30
 
@@ -31,12 +32,15 @@ class Images:
         self._context = context(repository, ca_bundle)
         self._slots = threading.Semaphore(jobs)
         self._locks: dict[str, threading.Lock] = {}
-        self._done: dict[str, str] = {}
+        self._done: dict[str, ImageError | None] = {}
         self._lock = threading.Lock()
 
     def check_disk(self) -> None:
         """Raises Refusal if Docker's disk, as far as it can be seen from here, is too full."""
-        folder = Path(self._docker.call("info", "--format", "{{.DockerRootDir}}"))
+        try:
+            folder = Path(self._docker.call("info", "--format", "{{.DockerRootDir}}"))
+        except DockerError as error:
+            raise Refusal(f"Docker does not answer as it should: {error}.") from None
         if folder.exists() and (free := shutil.disk_usage(folder).free) < DISK_NEEDED:
             raise Refusal(
                 f"Docker's disk at {folder} has {free / 1e9:.1f} GB free and a build takes {DISK_NEEDED / 1e9:.0f}: make room "
@@ -56,13 +60,19 @@ class Images:
             except DockerError as error:
                 words = str(error)
             progress(f"making {system.base} from Debian's archive")
-            made = subprocess.run(
-                [self._repository / "docker/base", system.suite], capture_output=True, text=True, start_new_session=True
-            )
-            if made.returncode != 0:
-                raise Refusal(
-                    f"there is no base image {system.base}: no registry gave it ({words}), and it could not be made "
-                    f"({last_line(made.stderr)})."
+            # What is made here is tried, and not deployed: an archive copy that has not been refreshed will do.
+            making = self._docker.spawn(["env", "ALLOW_STALE=1", str(self._repository / "docker/base"), system.suite])
+            try:
+                _, said = making.communicate(timeout=BASE_LIMIT)
+                failure = None if making.returncode == 0 else last_line(said.decode(errors="replace"))
+            except subprocess.TimeoutExpired:
+                failure, said = f"not done after {BASE_LIMIT} s", b""
+            finally:
+                self._docker.forget(making)
+            if failure:
+                raise ImageError(
+                    f"there is no base image {system.base}: no registry gave it ({words}), and it could not be made ({failure})",
+                    said.decode(errors="replace"),
                 )
 
         return self._once(system.base, make)
@@ -109,8 +119,13 @@ class Images:
             lock = self._locks.setdefault(name, threading.Lock())
         with lock:
             if name not in self._done:
-                make()
-                self._done[name] = name
+                try:
+                    make()
+                    self._done[name] = None
+                except ImageError as error:
+                    self._done[name] = error
+            if failure := self._done[name]:
+                raise failure
         return name
 
     def _build(self, tag: str, file: str, stage: str | None, arguments: dict[str, str], progress: Progress) -> str:
@@ -125,9 +140,10 @@ class Images:
         return self._once(tag, make)
 
     def _run_build(self, tag: str, options: list[str], context: bytes, progress: Progress) -> None:
-        process = self._docker.open("build", "--tag", tag, *options, stdin=subprocess.PIPE, stderr=subprocess.STDOUT)
-        overdue = threading.Timer(BUILD_LIMIT, process.kill)
-        overdue.start()
+        process = self._docker.open("build", "--force-rm", "--tag", tag, *options, stdin=subprocess.PIPE, stderr=subprocess.STDOUT)
+        overdue = threading.Event()
+        timer = threading.Timer(BUILD_LIMIT, lambda: (overdue.set(), kill_group(process)))
+        timer.start()
         try:
             assert process.stdin and process.stdout
             try:
@@ -138,31 +154,43 @@ class Images:
             lines = []
             for line in process.stdout:
                 lines.append(re.sub(r"\x1b\[[0-9;]*m", "", line.decode(errors="replace")).rstrip())
-                if step := re.match(r"Step (\d+/\d+) : (\w+)", lines[-1]):
-                    progress(f"building {tag}: {step[1]} {step[2]}")
+                if step := re.match(r"Step (\d+/\d+) : (\w+)|#\d+ \[.*?(\d+/\d+)\] (\w+)", lines[-1]):
+                    progress(f"building {tag}: {step[1] or step[3]} {step[2] or step[4]}")
             status = process.wait()
         finally:
-            overdue.cancel()
+            timer.cancel()
             self._docker.forget(process)
+        if self._docker.ending.is_set():
+            raise DockerError("the run is ending")
+        if overdue.is_set():
+            raise ImageError(f"the image {tag} was not built within {BUILD_LIMIT // 60} minutes", "\n".join(lines))
         if status != 0:
             raise BuildError(tag, lines)
 
 
-class BuildError(Exception):
-    """An image that could not be built: one sentence, and Docker's output."""
+class ImageError(Exception):
+    """An image that there is not: one sentence, and what was said about it."""
+
+    def __init__(self, sentence: str, output: str) -> None:
+        super().__init__(sentence)
+        self.output = output
+
+
+class BuildError(ImageError):
+    """An image that could not be built."""
 
     def __init__(self, tag: str, lines: list[str]) -> None:
-        self.output = "\n".join(lines)
-        cause = next((line for line in reversed(lines) if re.search(r"(?i)\berror|failed|cannot|could not", line)), last_line(self.output))
-        if re.search(r"Temporary failure resolving|Could not resolve|Network is unreachable|Unable to connect", self.output):
+        output = "\n".join(lines)
+        cause = next((line for line in reversed(lines) if re.search(r"(?i)\berror|failed|cannot|could not", line)), last_line(output))
+        if re.search(r"Temporary failure resolving|Could not resolve|Network is unreachable|Unable to connect", output):
             why = "the network, or the archive, cannot be reached from inside a build"
-        elif "no space left on device" in self.output.lower():
+        elif "no space left on device" in output.lower():
             why = "Docker's disk is full (docker system prune makes room)"
-        elif re.search(r"(?i)certificate (verify|problem)|SSL certificate|unable to get local issuer", self.output):
+        elif re.search(r"(?i)certificate (verify|problem)|SSL certificate|unable to get local issuer", output):
             why = "a certificate was not trusted inside the build (--ca names the bundle of a proxy that inspects TLS)"
         else:
             why = cause
-        super().__init__(f"the image {tag} could not be built: {why}.")
+        super().__init__(f"the image {tag} could not be built: {why}", output)
 
 
 def system_arguments(system: System) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 
-from .scenario import Story
+from .scenario import ScenarioResult
 from .systems import Cell
 from .tests import TestRun
 
@@ -26,7 +26,9 @@ class Result:
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     tests: TestRun | None = None
-    story: Story | None = None
+    scenario: ScenarioResult | None = None
+    # Why it does not run, where it does not.
+    reason: str | None = None
     error: str | None = None
     output: str = ""
 
@@ -34,8 +36,8 @@ class Result:
     def problems(self) -> list[tuple[str, str]]:
         """What failed, each with what it said."""
         found = [(failure.name, failure.output) for failure in (self.tests.failures if self.tests else [])]
-        if self.story and self.story.fault:
-            found.append((f"scenario: {self.story.fault}", self.story.log))
+        if self.scenario and self.scenario.fault:
+            found.append((f"scenario: {self.scenario.fault}", self.scenario.log))
         if self.error:
             found.append((self.error, self.output))
         return found
@@ -47,11 +49,11 @@ class Result:
             "model": self.cell.model,
             "gil": self.cell.gil,
             "state": self.state,
-            "reason": self.cell.reason,
+            "reason": self.reason,
             "versions": self.versions,
             "seconds": round(self.seconds, 1),
             "tests": None if self.tests is None else {"total": self.tests.total, "passed": self.tests.passed},
-            "scenario": None if self.story is None else asdict(self.story),
+            "scenario": None if self.scenario is None else asdict(self.scenario),
             "failures": [{"name": name, "output": output} for name, output in self.problems],
         }
 
@@ -60,7 +62,7 @@ class Run:
     """All results; changed by the threads that run the cells."""
 
     def __init__(self, cells: list[Cell]) -> None:
-        self.results = [Result(cell, state="not run" if cell.reason else "waiting") for cell in cells]
+        self.results = [Result(cell, state="not run" if cell.reason else "waiting", reason=cell.reason) for cell in cells]
         self.begun = time.time()
         self.seconds = 0.0
         self.images: dict[str, int] = {}
@@ -91,12 +93,17 @@ class Run:
         }
 
 
+def prepare(folder: Path) -> None:
+    """Makes the report's folder, and sees that it can be written to. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").touch()
+
+
 def write(run: Run, folder: Path, extra: dict | None = None, section: str = "") -> None:
     """Writes report.json and report.html; `extra` and `section` are what an application's check adds to them."""
-    folder.mkdir(parents=True, exist_ok=True)
     facts = {**run.facts(), **(extra or {})}
-    (folder / "report.json").write_text(json.dumps(facts, indent=1) + "\n")
-    (folder / "report.html").write_text(page(facts, section))
+    (folder / "report.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(page(facts, section), encoding="utf-8")
 
 
 STYLE = """

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .docker import Docker, DockerError, Files
-from .serving import Client, Container, Scene, client, network, server
+from .serving import Client, Container, ContainerError, client, network, server
 from .systems import Cell
 
 HERE = Path(__file__).resolve().parents[2] / "scenario"
 THREADS = 4
+# Where the application counts.
+DATA = "/srv/data"
 # How long a phase lasts when nothing has to be waited for.
 MOMENT = 0.7
 # A container that comes back serves within this time.
@@ -20,7 +22,7 @@ BACK_LIMIT = 20
 
 
 @dataclass
-class Story:
+class ScenarioResult:
     """What was seen, step by step, and the first thing that was not as it must be."""
 
     steps: list[str] = field(default_factory=list)
@@ -28,37 +30,38 @@ class Story:
     log: str = ""
 
 
-def run_scenario(docker: Docker, cell: Cell, image: str, tell: Callable[[str], None]) -> Story:
+def run_scenario(docker: Docker, cell: Cell, image: str, tell: Callable[[str], None]) -> ScenarioResult:
     """Plays the scenario; never raises but at the end of the run."""
-    story = Story()
+    result = ScenarioResult()
     role = f"{cell.name.replace(' ', '-')}-scene"
-    files = Files().add_tree(HERE / "app", "srv/app").add_folder("srv/data", 0o1777)
+    files = Files().add_tree(HERE / "app", "srv/app").add_folder(DATA[1:], 0o1777)
     try:
         with (
             network(docker, role) as net,
-            server(docker, cell, image, net, f"{role}-server", files, {"STORE": "/srv/data/count"}) as served,
+            server(docker, cell, image, net, f"{role}-server", files, {"STORE": f"{DATA}/count"}) as served,
         ):
             try:
                 with client(docker, cell, image, net, f"{role}-client", HERE / "load.py", "server", "8080", str(THREADS)) as load:
-                    Play(served, load, story, tell).all()
-                story.steps.append(f"stopped gracefully in {served.stop():.1f} s")
-            except Scene as scene:
-                story.fault = str(scene)
-                story.log = served.log()
-    except (Scene, DockerError) as error:
+                    Scenario(served, load, result, tell).play()
+                result.steps.append(f"stopped gracefully in {served.stop():.1f} s")
+            except ContainerError as error:
+                result.fault = str(error)
+                result.log = served.log()
+    except (ContainerError, DockerError) as error:
         if docker.ending.is_set():
             raise
-        story.fault = str(error)
-    return story
+        result.fault = str(error)
+    return result
 
 
-class Play:
-    """One pass through the scenario."""
+class Scenario:
+    """One pass through it."""
 
-    def __init__(self, served: Container, load: Client, story: Story, tell: Callable[[str], None]) -> None:
-        self._served, self._load, self._story, self._tell = served, load, story, tell
+    def __init__(self, served: Container, load: Client, result: ScenarioResult, tell: Callable[[str], None]) -> None:
+        self._served, self._load, self._result, self._tell = served, load, result, tell
+        self._stored = self._unsure = 0
 
-    def all(self) -> None:
+    def play(self) -> None:
         self._steady("steady")
         self._graceful()
         self._steady("after the graceful restart")
@@ -67,16 +70,32 @@ class Play:
         self._killed_container()
         self._steady("after the killed container")
         self._load.end()
-        self._load.hear()
+        self._count(self._load.receive())
+        self._nothing_lost()
 
     def _phase(self, name: str) -> dict:
         """Begins the next phase; gives what happened in the one before."""
         self._tell(name)
-        self._load.say(name)
-        return self._load.hear()
+        self._load.send(name)
+        return self._count(self._load.receive())
+
+    def _count(self, facts: dict) -> dict:
+        """Adds up what the file must have."""
+        self._stored += facts["stored"]
+        self._unsure += facts["unsure"]
+        return facts
+
+    def _nothing_lost(self) -> None:
+        """Every POST that was answered is in the file, which outlived every child and the container's end."""
+        count = int(self._served.read(f"{DATA}/count") or 0)
+        must(
+            self._stored <= count <= self._stored + self._unsure,
+            f"{self._stored} POSTs were answered, {self._unsure} were not, and {count} are in the file",
+        )
+        self._note(f"the file has {count} POSTs: {self._stored} answered ones, {count - self._stored} whose answer was lost")
 
     def _note(self, step: str) -> None:
-        self._story.steps.append(step)
+        self._result.steps.append(step)
 
     def _steady(self, name: str) -> None:
         """Every request is answered."""
@@ -85,6 +104,7 @@ class Play:
         facts = self._phase(f"{name}, done")
         must(facts["failed"] == 0, f"{name}, requests failed: {facts['failed']} of {facts['answered']}, {some(facts)}")
         must(facts["answered"] >= 10, f"{name}, only {facts['answered']} requests were answered in {facts['seconds']:.1f} s")
+        must(facts["again"] == 0, f"{name}, the server closed {facts['again']} connections on which a request was under way")
         self._note(f"{name}: {facts['answered']} requests, none failed")
 
     def _graceful(self) -> None:
@@ -95,6 +115,8 @@ class Play:
         time.sleep(MOMENT)
         facts = self._phase("graceful restart, done")
         must(facts["failed"] == 0, f"requests failed during a graceful restart: {facts['failed']}, {some(facts)}")
+        # A kept connection that the old generation closes just when something is sent over it.
+        must(facts["again"] <= THREADS, f"a graceful restart closed {facts['again']} connections with a request under way")
         new = self._served.children() - before
         must(bool(new), "a graceful restart left the old children in place")
         must(bool(answering(facts) & new), "no child of the new generation answered within the graceful restart")
@@ -107,10 +129,10 @@ class Play:
         time.sleep(MOMENT)
         facts = self._phase("killed child, done")
         must(
-            facts["failed"] <= THREADS,
-            f"a killed child took {facts['failed']} requests along, and {THREADS} were under way at most: {some(facts)}",
+            facts["failed"] + facts["again"] <= THREADS,
+            f"a killed child took {facts['failed'] + facts['again']} requests along, and {THREADS} were under way at most: {some(facts)}",
         )
-        self._note(f"killed child: {facts['answered']} requests, {facts['failed']} failed")
+        self._note(f"killed child: {facts['answered']} requests, {facts['failed'] + facts['again']} taken along")
 
     def _killed_container(self) -> None:
         """It comes back by itself once it is started, with its settings and its files."""
@@ -132,7 +154,7 @@ class Play:
 
 def must(condition: bool, sentence: str) -> None:
     if not condition:
-        raise Scene(sentence)
+        raise ContainerError(sentence)
 
 
 def answering(facts: dict) -> set[int]:

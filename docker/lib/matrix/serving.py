@@ -18,11 +18,12 @@ PORT = 8080
 START_LIMIT = 30
 MEMORY = "1g"
 
-# The children of httpd, which is process 1 of its container.
-CHILDREN = 'for s in /proc/[0-9]*/stat; do read -r pid _ _ parent _ <"$s" && [ "$parent" = 1 ] && echo "$pid"; done; true'
+# The children of httpd, which is process 1 of its container; and the death of the first $1 of them, told.
+CHILDREN = 'for s in /proc/[0-9]*/stat; do read -r pid _ _ parent _ <"$s" && [ "$parent" = 1 ] && echo "$pid"; done 2>/dev/null; true'
+KILL = f'for pid in $({CHILDREN[:-6]} | sort -n | head -n "$1"); do kill -KILL "$pid" && echo "$pid"; done 2>/dev/null; true'
 
 
-class Scene(Exception):
+class ContainerError(Exception):
     """Something between the containers that did not go as it must: one sentence."""
 
 
@@ -46,7 +47,6 @@ class Container:
 
     docker: Docker
     name: str
-    cell: Cell
 
     @property
     def address(self) -> tuple[str, int]:
@@ -74,18 +74,22 @@ class Container:
 
     def kill_children(self, count: int | None = None) -> None:
         """Kills children outright; returns when others are there."""
-        before = self.children()
-        victims = sorted(before)[:count]
-        words = "kill -KILL " + " ".join(map(str, victims))
-        self.docker.call("exec", "--user", "root", self.name, "bash", "-c", words)
-        gone = lambda now: not now & set(victims) and len(now) >= min(1, len(before))
-        self._wait("new children", lambda: gone(self.children()))
+        many = str(count or 1000)
+        killed = set(map(int, self.docker.call("exec", "--user", "root", self.name, "bash", "-c", KILL, "kill", many).split()))
+
+        def replaced() -> bool:
+            now = self.children()
+            return bool(now) and not now & killed
+
+        self._wait("new children", replaced)
 
     def log(self) -> str:
         """The error log, since the container was made."""
         process = self.docker.open("logs", self.name)
         try:
             return process.communicate(timeout=60)[1].decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            raise ContainerError(f"the log of {self.name} could not be read within 60 s") from None
         finally:
             self.docker.forget(process)
 
@@ -94,22 +98,22 @@ class Container:
         return self.docker.call("exec", self.name, "bash", "-c", f"cat {path} 2>/dev/null; true")
 
     def stop(self, limit: int = 20) -> float:
-        """A graceful stop; says how long it took. Raises Scene if httpd had to be killed or failed."""
+        """A graceful stop; says how long it took. Raises ContainerError if httpd had to be killed or failed."""
         begun = time.monotonic()
         self.docker.call("stop", "--time", str(limit), self.name)
         took = time.monotonic() - begun
         status = self.docker.call("inspect", "--format", "{{.State.ExitCode}}", self.name)
         if status != "0":
-            raise Scene(f"httpd ended with status {status} when it was stopped, after {took:.1f} s")
+            raise ContainerError(f"httpd ended with status {status} when it was stopped, after {took:.1f} s")
         return took
 
     def _wait(self, what: str, condition) -> None:
         deadline = time.monotonic() + START_LIMIT
         while not condition():
             if self.docker.call("inspect", "--format", "{{.State.Running}}", self.name) != "true":
-                raise Scene(f"the server ended while waiting for {what}: {tail(self.log())}")
+                raise ContainerError(f"the server ended while waiting for {what}: {tail(self.log())}")
             if time.monotonic() > deadline:
-                raise Scene(f"waited {START_LIMIT} s in vain for {what}: {tail(self.log())}")
+                raise ContainerError(f"waited {START_LIMIT} s in vain for {what}: {tail(self.log())}")
             time.sleep(0.05)
 
 
@@ -121,14 +125,14 @@ def server(
     name = docker.name(role)
     settings = {"MPM": cell.model, "GIL": cell.gil, **environment}
     docker.call(
-        "create", "--name", name, *docker.label(), "--network", network, "--network-alias", "server",
+        "create", "--name", name, *docker.label(cell.name), "--network", network, "--network-alias", "server",
         "--memory", MEMORY, "--memory-swap", MEMORY, "--pids-limit", "1024", "--no-healthcheck",
         *(ITK_RIGHTS if cell.model == "itk" else []),
         *(part for key, value in settings.items() for part in ("--env", f"{key}={value}")), image,
     )  # fmt: skip
     try:
         docker.copy_in(name, "/", files)
-        container = Container(docker, name, cell)
+        container = Container(docker, name)
         container.start()
         container.wait_until_serving(1)
         yield container
@@ -139,31 +143,37 @@ def server(
 class Client:
     """A Python program in a container of its own, spoken to in lines."""
 
-    def __init__(self, docker: Docker, process: subprocess.Popen[bytes], name: str) -> None:
-        self._docker, self._process, self._name = docker, process, name
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
 
-    def say(self, line: str) -> None:
+    def send(self, line: str) -> None:
         assert self._process.stdin
-        self._process.stdin.write(line.encode() + b"\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise self._gone() from None
 
-    def hear(self) -> dict:
+    def receive(self) -> dict:
         """The next line of JSON."""
         assert self._process.stdout
         line = self._process.stdout.readline()
-        if not line:
-            assert self._process.stderr
-            raise Scene(f"the client ended: {tail(self._process.stderr.read().decode(errors='replace'))}")
+        if not line.endswith(b"\n"):
+            raise self._gone()
         return json.loads(line)
 
     def call(self, command: dict) -> dict:
-        self.say(json.dumps(command))
-        return self.hear()
+        self.send(json.dumps(command))
+        return self.receive()
 
     def end(self) -> None:
         """No more lines will come."""
         assert self._process.stdin
         self._process.stdin.close()
+
+    def _gone(self) -> ContainerError:
+        assert self._process.stderr
+        return ContainerError(f"the client ended: {tail(self._process.stderr.read().decode(errors='replace'))}")
 
 
 @contextmanager
@@ -171,18 +181,14 @@ def client(docker: Docker, cell: Cell, image: str, network: str, role: str, prog
     """A client program, with the Python of the cell."""
     name = docker.name(role)
     process = docker.open(
-        "run", "--rm", "--interactive", "--name", name, *docker.label(), "--network", network, "--no-healthcheck",
+        "run", "--rm", "--interactive", "--name", name, *docker.label(cell.name), "--network", network, "--no-healthcheck",
         "--memory", MEMORY, "--pids-limit", "512", "--entrypoint", f"python{cell.system.python}", image,
         "-c", program.read_text(), *arguments, stdin=subprocess.PIPE,
     )  # fmt: skip
     try:
-        yield Client(docker, process, name)
+        yield Client(process)
     finally:
         docker.remove(name)
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            pipe.close()
         docker.forget(process)
 
 

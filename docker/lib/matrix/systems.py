@@ -62,8 +62,6 @@ class Cell:
         """Why this cell does not run, if it makes no sense."""
         if self.gil == "own" and not self.system.has_own_gil:
             return f"Python {self.system.python} has one GIL for all interpreters; an own one takes 3.12"
-        if self.gil == "own" and self.model == "itk":
-            return "a process of mpm_itk serves one connection; an own GIL there is what prefork's cell shows"
         return None
 
 

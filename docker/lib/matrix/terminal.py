@@ -82,14 +82,14 @@ def stage(doing: str) -> str:
 def line(result: Result, width: int) -> str:
     """A cell's line."""
     if result.state == "not run":
-        rest = result.cell.reason or ""
+        rest = result.reason or ""
     elif result.state == "running":
         rest = f"{time.monotonic() - (result.begun or 0):4.0f} s  {result.doing}"
     elif result.state == "waiting":
         rest = result.doing
     else:
         tests = f"{result.tests.summary} tests" if result.tests else ""
-        scene = f"scenario {len(result.story.steps)} steps" if result.story else ""
+        scene = f"scenario {len(result.scenario.steps)} steps" if result.scenario else ""
         problems = "; ".join(name for name, _ in result.problems)
         rest = f"{result.seconds:4.0f} s  " + ", ".join(part for part in (tests, scene, problems) if part)
     return f"{MARKS[result.state]} {result.cell.name:26} {rest}"[:width]

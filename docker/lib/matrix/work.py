@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 from portability import verdict
 from portability.check import CheckError
 from portability.observations import Observations
 
-from .application import Application, observe, section
+from .application import Application, observe, verdict_section
 from .docker import Docker
 from .images import Images, Progress
 from .report import Result, Run
@@ -20,8 +18,13 @@ from .tests import run_tests
 class Work:
     """What is done in the cells."""
 
-    def __init__(self, docker: Docker, images: Images, whole: Run) -> None:
-        self.docker, self.images, self.whole = docker, images, whole
+    # Whether the others are run only if the first cell, alone, has shown no problem.
+    first_cell_decides = False
+    # Seconds that a cell may take.
+    limit = 10 * 60
+
+    def __init__(self, docker: Docker, images: Images, run: Run) -> None:
+        self.docker, self.images, self.whole = docker, images, run
 
     def versions(self, system: System, progress: Progress) -> dict[str, str]:
         """What is really in the image to deploy."""
@@ -44,7 +47,7 @@ class Work:
         return {}, "", ""
 
 
-class Proof(Work):
+class IntegrationTests(Work):
     """The module's own: the integration tests, and the scenario."""
 
     def image(self, system: System, model: str, progress: Progress) -> str:
@@ -57,21 +60,20 @@ class Proof(Work):
         tell(result, tests=tests, doing="scenario")
         # mpm_itk is no part of the image to deploy.
         deployed = image if cell.model == "itk" else self.images.deployed(cell.system, lambda words: None)
-        story = run_scenario(self.docker, cell, deployed, lambda words: tell(result, doing=f"scenario: {words}"))
-        tell(result, story=story)
+        scenario = run_scenario(self.docker, cell, deployed, lambda words: tell(result, doing=f"scenario: {words}"))
+        tell(result, scenario=scenario)
 
 
 class Check(Work):
     """The portability check of an application."""
 
-    def __init__(self, docker: Docker, images: Images, whole: Run, application: Application) -> None:
-        super().__init__(docker, images, whole)
+    # An application that cannot be imported need not be tried everywhere.
+    first_cell_decides = True
+
+    def __init__(self, docker: Docker, images: Images, run: Run, application: Application) -> None:
+        super().__init__(docker, images, run)
         self._application = application
         self._observed: dict[str, Observations] = {}
-        # The others begin when the first cell has shown that the application works at all.
-        self._first = whole.to_run[0]
-        self._works = threading.Event()
-        self._hopeless = False
 
     def image(self, system: System, model: str, progress: Progress) -> str:
         image = self.images.itk(system, progress) if model == "itk" else self.images.deployed(system, progress)
@@ -81,27 +83,25 @@ class Check(Work):
 
     def run(self, result: Result, image: str) -> None:
         try:
-            if result is not self._first:
-                self._works.wait()
-                if self._hopeless:
-                    return
             seen = observe(self.docker, result.cell, image, self._application, lambda words: self.whole.tell(result, doing=words))
-            self._observed[result.cell.name] = seen
-            if seen.unusable:
-                self.whole.tell(result, error=seen.unusable)
         except CheckError as error:
             self.whole.tell(result, error=str(error).rstrip("."))
-        finally:
-            if result is self._first:
-                self._hopeless = bool(result.problems)
-                self._works.set()
+            return
+        if seen.unusable:
+            self.whole.tell(result, error=seen.unusable)
+        else:
+            self._observed[result.cell.name] = seen
 
     def finish(self) -> tuple[dict, str, str]:
         order = {result.cell.name: result for result in self.whole.to_run}
         observed = {name: self._observed[name] for name in order if name in self._observed}
+        if not observed:
+            return {}, "", ""
         found = verdict.judge(self._application.plan, observed)
         for fault in found.faults:
             for name in fault.cells:
                 self.whole.tell(order[name], state="failed")
         facts = {"verdict": found.to_json(), "observations": {name: seen.to_json() for name, seen in observed.items()}}
-        return facts, section(found), verdict.text(found)
+        missing = [name for name in order if name not in observed]
+        words = verdict.text(found) + (f"Not checked in: {', '.join(missing)}.\n" if missing else "")
+        return facts, verdict_section(found, missing), words
