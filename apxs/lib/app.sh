@@ -79,14 +79,15 @@ check_gil() {
         die "an own GIL needs Python 3.12 or later, and this is ${version:-unknown}."
 }
 
-# The status with which GET $2 is answered under the name $1.
+# The status with which GET $2 is answered under the name $1; fails where there is none within 10 seconds.
 status_now() {
     local address=$HOST status
-    case $HOST in 0.0.0.0) address=127.0.0.1 ;; ::) address=::1 ;; esac
+    # A container may have no IPv6 but for the socket: each address of the name is tried.
+    case $HOST in 0.0.0.0) address=127.0.0.1 ;; ::) address=localhost ;; esac
     (
         exec 4<>"/dev/tcp/$address/$PORT"
         printf 'GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$2" "$1" >&4
         read -r -t 10 _ status _ <&4
-        printf '%s' "$status"
+        [[ $status =~ ^[1-5][0-9][0-9]$ ]] && printf '%s' "$status"
     ) 2>/dev/null
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# For apxs/install, apxs/serve and tests/run: how they speak and ask, and how they act as root or as httpd's user.
-# The caller sets ME (the command as the user knows it) and REPO (the checkout).
+# For all commands, and what runs in the Docker image: how they speak and ask, and how they act as root or as httpd's user.
+# The caller sets ME (the command as the user knows it) and REPO (the checkout, or the image's part of it).
 
 # Debian keeps httpd's tools in folders that are not on an ordinary user's PATH.
 export PATH="$PATH:/usr/sbin:/sbin"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2153 # MODULE is build.sh's
-# Writes the private server of apxs/serve into ROOT: its httpd.conf, and app.conf for an application.
+# Writes a server for one application into ROOT: its httpd.conf, and app.conf for an application. For apxs/serve and the
+# entrypoint of the Docker image.
 # Reads ROOT, MODULE, HOST, PORT, MPM, SHAPE, GIL, VHOST, APP, APP_KIND and PLACE (the folder with the application's code);
-# if set, ERROR_LOG, ACCESS_LOG and MORE_CONFIG (a folder with files that come last, at server level).
+# if set, ERROR_LOG, ACCESS_LOG, MORE_CONFIG (a folder with files that come last, at server level) and MPM_NUMBERS (deployed).
 
 # Stops for a path that httpd's configuration or its wildcards would take for something else.
 check_path() {
@@ -133,8 +134,29 @@ CONF
     fi
 }
 
-# Small numbers, so that children can be told apart; several of them, so that there is something to tell.
 write_mpm() {
+    if [ "${MPM_NUMBERS:-}" = deployed ]; then write_deployed_numbers; else write_small_numbers; fi
+}
+
+# For visitors. The two limits are high, since they bound what a file of MORE_CONFIG can ask for.
+write_deployed_numbers() {
+    case $SHAPE in
+        prefork | itk)
+            printf '%s\n' 'StartServers 4' 'MinSpareServers 4' 'MaxSpareServers 12' 'ServerLimit 1024' 'MaxRequestWorkers 64'
+            ;;
+        winnt)
+            printf '%s\n' 'ServerLimit 1' 'StartServers 1' 'ThreadLimit 512' 'ThreadsPerChild 64' 'MaxRequestWorkers 64' \
+                'MinSpareThreads 1' 'MaxSpareThreads 512' 'MaxConnectionsPerChild 0'
+            ;;
+        *)
+            printf '%s\n' 'StartServers 3' 'ServerLimit 64' 'ThreadLimit 64' 'ThreadsPerChild 16' 'MaxRequestWorkers 128' \
+                'MinSpareThreads 16' 'MaxSpareThreads 96'
+            ;;
+    esac
+}
+
+# For one developer: few, so that children can be told apart; several of them, so that there is something to tell.
+write_small_numbers() {
     case $SHAPE in
         prefork | itk) printf '%s\n' 'StartServers 4' 'MinSpareServers 2' 'MaxSpareServers 8' 'ServerLimit 32' 'MaxRequestWorkers 32' ;;
         winnt)
@@ -159,6 +181,9 @@ DocumentRoot "$PLACE"
 <FilesMatch "^httpd\.conf$|^\.">
     Require all denied
 </FilesMatch>
+CONF
+        deny_folders
+        cat <<CONF
 Include "$PLACE/httpd.conf"
 CONF
         return
@@ -185,10 +210,8 @@ DocumentRoot "$PLACE"
 <FilesMatch "\.py[cdo]?([~.].*)?$|^\.|~$">
     Require all denied
 </FilesMatch>
-<LocationMatch "/(\.|__pycache__(/|$))">
-    Require all denied
-</LocationMatch>
 CONF
+    deny_folders
     [ ! -e "$PLACE/index.html" ] || index='file'
     for name in $names; do
         pattern="^/$name(\\.py)?(/|$)"
@@ -211,6 +234,15 @@ AliasMatch "^/$" "$ROOT/htdocs/index.html"
 </Directory>
 CONF
     fi
+}
+
+# Hidden folders, such as a checkout's .git, and compiled code.
+deny_folders() {
+    cat <<'CONF'
+<LocationMatch "/(\.|__pycache__(/|$))">
+    Require all denied
+</LocationMatch>
+CONF
 }
 
 # A folder without an index of its own is shown as the list of its handlers.

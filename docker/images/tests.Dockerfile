@@ -1,5 +1,6 @@
 # The integration tests as programs, in /tests. They drive an httpd over sockets and link nothing of the module, so those linked
-# on the oldest system run on all of them. DEPENDENCIES is the stage of that name of docker/Dockerfile.
+# on the oldest system run on all of them. DEPENDENCIES is the stage of that name of docker/Dockerfile. Two are left out, `safety`
+# and `messages`: they check the sources, not a module.
 ARG DEPENDENCIES
 FROM ${DEPENDENCIES}
 # What the tests depend on is compiled before there is a test.
