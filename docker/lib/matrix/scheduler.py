@@ -83,7 +83,7 @@ class Scheduler:
         timer = threading.Timer(limit, end)
         timer.start()
         begun = time.monotonic()
-        self._run.tell(result, state="running", begun=begun, versions=versions)
+        self._run.tell(result, state="running", doing="starting", begun=begun, versions=versions)
         error: dict[str, str] = {}
         try:
             self._work.run(result, image)
