@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import unittest
 from html.parser import HTMLParser
 from io import BytesIO
@@ -14,13 +15,15 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
 from matrix import report
-from matrix.docker import Files
+from matrix.docker import DockerError, Files, walk
 from matrix.images import BuildError, context
 from matrix.report import Run
 from matrix.scenario import ScenarioResult
+from matrix.scheduler import Scheduler
 from matrix.systems import MODELS, SYSTEMS, Refusal, all_cells, select
 from matrix.terminal import line
 from matrix.tests import FILTERS, Reader
+from matrix.work import Work
 
 REPOSITORY = HERE.parents[1]
 
@@ -183,9 +186,144 @@ class CommandLine(unittest.TestCase):
                 self.assertIn(expected, done.stderr)
 
     def test_words_that_make_no_sense_are_refused(self):
-        for arguments in (["--only", "sid"], ["--only", "bookworm own"], ["--jobs", "0"], ["--jobs", "x"], ["--ca", "/nonexistent"], ["--nothing"]):
+        for arguments in (
+            ["--only", "sid"], ["--only", "bookworm own"], ["--jobs", "0"], ["--jobs", "x"], ["--ca", "/nonexistent"], ["--nothing"],
+            ["--app", "."], ["--report", "/proc/nothing"], ["--app", "/nonexistent", "--requests", "x"]):
             done = self.run_matrix(*arguments)
             self.assertEqual(done.returncode, 2, arguments)
+
+
+class FakeDocker:
+    """A Docker in which nothing runs."""
+
+    def __init__(self):
+        self.ended = []
+        self.cells_ended = []
+
+    def end(self):
+        self.ended.append(True)
+
+    def end_cell(self, cell):
+        self.cells_ended.append(cell)
+
+
+class FakeWork(Work):
+    """Work whose cells do what a test says."""
+
+    def __init__(self, run, cell=lambda result: None, image=lambda system: "image"):
+        super().__init__(FakeDocker(), None, run)
+        self.cell, self.made, self.order = cell, image, []
+
+    def versions(self, system, progress):
+        return {"httpd": "2.4"}
+
+    def image(self, system, model, progress):
+        progress("building")
+        return self.made(system)
+
+    def run(self, result, image):
+        self.order.append(result.cell.name)
+        self.cell(result)
+
+
+class Scheduling(unittest.TestCase):
+    def schedule(self, run, work, jobs=2):
+        Scheduler(work.docker, run, work, jobs).work()
+        return {result.cell.name: result for result in run.results}
+
+    def test_every_cell_runs_and_passes(self):
+        run = Run(select(["trixie", "bookworm"]))
+        results = self.schedule(run, FakeWork(run))
+        self.assertTrue(run.is_green)
+        self.assertEqual({result.state for result in results.values()}, {"passed", "not run"})
+
+    def test_what_goes_wrong_in_a_cell_is_its_own(self):
+        def cell(result):
+            if result.cell.model == "worker":
+                raise ValueError("nobody thought of this")
+            if result.cell.model == "event":
+                raise DockerError("docker run: no such image")
+
+        run = Run(select(["trixie shared"]))
+        results = self.schedule(run, FakeWork(run, cell))
+        self.assertEqual(results["trixie worker shared"].state, "failed")
+        self.assertIn("nobody thought of this", results["trixie worker shared"].error)
+        self.assertIn("Traceback", results["trixie worker shared"].output)
+        self.assertEqual(results["trixie event shared"].error, "docker run: no such image")
+        self.assertEqual(results["trixie prefork shared"].state, "passed")
+
+    def test_an_image_that_cannot_be_built_costs_its_own_system(self):
+        def image(system):
+            if system.name == "bookworm":
+                raise BuildError("mod_python:bookworm", ["error: no"])
+            return "image"
+
+        run = Run(select(["event shared"]))
+        results = self.schedule(run, FakeWork(run, image=image))
+        self.assertEqual(results["bookworm event shared"].state, "failed")
+        self.assertIn("error: no", results["bookworm event shared"].error)
+        self.assertEqual(results["trixie event shared"].state, "passed")
+
+    def test_where_the_first_cell_decides_the_others_wait_for_it(self):
+        run = Run(select(["shared"]))
+        work = FakeWork(run)
+        work.first_cell_decides = True
+        self.schedule(run, work, jobs=1)
+        self.assertEqual(work.order[0], run.results[0].cell.name)
+        self.assertTrue(run.is_green)
+
+    def test_a_first_cell_that_fails_is_the_end_and_nothing_is_called_passed(self):
+        for broken in ("cell", "image"):
+            def fail(_):
+                raise BuildError("x", ["error: no"])
+
+            run = Run(select(["shared"]))
+            work = FakeWork(run, **{broken: fail})
+            work.first_cell_decides = True
+            results = list(self.schedule(run, work).values())
+            self.assertEqual([result.state for result in results], ["failed"] + ["not run"] * (len(results) - 1))
+            self.assertIn(results[0].cell.name, results[1].reason)
+            self.assertFalse(run.is_green)
+
+    def test_a_cell_that_takes_too_long_is_ended_and_says_so(self):
+        run = Run(select(["trixie event shared"]))
+        ended = threading.Event()
+
+        def cell(result):
+            self.assertTrue(ended.wait(10), "nobody ended the cell")
+            raise DockerError("the client ended")
+
+        work = FakeWork(run, cell)
+        work.limit = 0.05
+        work.docker.end_cell = lambda name: ended.set()
+        (result,) = self.schedule(run, work).values()
+        self.assertEqual((result.state, result.error), ("failed", "not done after 0.05 s: it was ended"))
+
+    def test_an_interrupt_ends_what_runs(self):
+        run = Run(select(["trixie shared"]))
+        work = FakeWork(run)
+        work.first_cell_decides = True
+
+        def interrupted(system):
+            raise KeyboardInterrupt
+
+        work.made = interrupted
+        with self.assertRaises(KeyboardInterrupt):
+            Scheduler(work.docker, run, work, 2).work()
+        self.assertTrue(work.docker.ended)
+
+
+class Walking(unittest.TestCase):
+    def test_links_are_followed_once_and_caches_left_out(self):
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
+            (Path(other) / "far.py").write_text("x")
+            (Path(folder) / "link").symlink_to(other)
+            (Path(folder) / "loop").symlink_to(folder)
+            (Path(folder) / "__pycache__").mkdir()
+            (Path(folder) / "__pycache__/x.pyc").write_text("x")
+            (Path(folder) / "gone").symlink_to("/nonexistent")
+            found = {str(path.relative_to(folder)) for path in walk(Path(folder))}
+        self.assertEqual(found, {".", "link", "link/far.py"})
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ class Scenario:
 
     def _nothing_lost(self) -> None:
         """Every POST that was answered is in the file, which outlived every child and the container's end."""
-        count = int(self._served.read(f"{DATA}/count") or 0)
+        count = len(self._served.read(f"{DATA}/count"))
         must(
             self._stored <= count <= self._stored + self._unsure,
             f"{self._stored} POSTs were answered, {self._unsure} were not, and {count} are in the file",

@@ -1,21 +1,18 @@
-"""Counts POSTs in a file that outlives every child: no update is lost, whoever serves it."""
+"""Counts POSTs in a file that outlives every child: a byte for each, appended at once, so that none is lost whoever is killed."""
 
-import fcntl
 import os
 
 FILE = os.environ["STORE"]
 
 
 def handler(req):
-    with open(FILE, "a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        count = int(file.read() or 0)
+    store = os.open(FILE, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o666)
+    try:
         if req.method == "POST":
-            count += 1
-            file.seek(0)
-            file.truncate()
-            file.write(str(count))
+            os.write(store, b".")
+        count = os.fstat(store).st_size
+    finally:
+        os.close(store)
     req.content_type = "text/plain"
     req.write("%d\n" % count)
     return 0
