@@ -28,6 +28,7 @@ import time
 
 LOOK = {"method": "GET", "path": "/.portability-look", "headers": [], "body": None, "wanted": []}
 MOST_TEXT = 100_000  # of a body; beyond that, its digest is compared
+PIECE = 1 << 16  # that is read at once
 
 
 class Server:
@@ -36,9 +37,35 @@ class Server:
     def __init__(self, host, port, limit):
         self.host, self.port, self.limit = host, port, limit
 
-    def connect(self):
-        """A connection, not opened yet."""
-        return http.client.HTTPConnection(self.host, self.port, timeout=self.limit)
+    def connect(self, deadline):
+        """An open connection."""
+        connection = http.client.HTTPConnection(self.host, self.port)
+        connection.sock = BoundedSocket.connected((self.host, self.port), deadline)
+        return connection
+
+
+class BoundedSocket(socket.socket):
+    """A socket with a deadline: a timeout is one for each recv, so that an answer that drips would never end."""
+
+    deadline = 0.0
+
+    @classmethod
+    def connected(cls, address, deadline):
+        """A socket that is connected by then."""
+        with socket.create_connection(address, timeout=_left(deadline)) as plain:
+            made = cls(plain.family, plain.type, plain.proto, fileno=plain.detach())
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
+
+    def sendall(self, *arguments):
+        """As socket's, whose timeout is one for all that is sent."""
+        self.settimeout(_left(self.deadline))
+        return super().sendall(*arguments)
+
+    def recv_into(self, *arguments):
+        """As socket's; makefile() reads by it."""
+        self.settimeout(_left(self.deadline))
+        return super().recv_into(*arguments)
 
 
 class Jar:
@@ -73,16 +100,17 @@ class Line:
     def exchange(self, request, jar=None):
         """Send one request and return the answer, an error included."""
         began = time.monotonic()
+        deadline = began + self.server.limit
         try:
             try:
                 used = self.connection is not None
-                return self._exchange(request, jar)
+                return self._exchange(request, jar, deadline)
             except (http.client.RemoteDisconnected, ConnectionError):
                 if not used:
                     raise
                 # httpd may close an idle connection just as it is used again. What breaks connections breaks this one too.
                 self.close()
-                return self._exchange(request, jar)
+                return self._exchange(request, jar, deadline)
         except TimeoutError:
             error = f"no answer within {self.server.limit:g} s"
         except ConnectionRefusedError:
@@ -95,8 +123,8 @@ class Line:
         self.close()
         return {"status": None, "headers": {}, "body": "", "error": error}
 
-    def _exchange(self, request, jar):
-        connection = self.open()
+    def _exchange(self, request, jar, deadline):
+        connection = self.open(deadline)
         connection.putrequest(request["method"], request["path"], skip_host=_has(request, "host"), skip_accept_encoding=True)
         for name, value in request["headers"]:
             connection.putheader(name, value)
@@ -110,7 +138,7 @@ class Line:
             connection.putheader("Connection", "close")
         connection.endheaders(body)
         response = connection.getresponse()
-        data = response.read()
+        body = _text(_pieces(response))
         if jar:
             for header in response.headers.get_all("Set-Cookie", []):
                 jar.take(header)
@@ -119,19 +147,18 @@ class Line:
         return {
             "status": response.status,
             "headers": {name: response.headers.get(name) for name in request["wanted"]},
-            "body": _text(data),
+            "body": body,
             "error": None,
         }
 
-    def open(self):
-        """The open connection."""
+    def open(self, deadline):
+        """The open connection, for an exchange that ends by then."""
         if self.connection is not None and select.select([self.connection.sock], [], [], 0)[0]:
             self.close()
         if self.connection is None:
-            self.connection = self.server.connect()
-            self.connection.connect()
-            self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.connection = self.server.connect(deadline)
             self.opened += 1
+        self.connection.sock.deadline = deadline
         return self.connection
 
     def look(self, request=LOOK):
@@ -334,10 +361,30 @@ def _has(request, header):
     return any(name.lower() == header for name, _ in request["headers"])
 
 
-def _text(data):
-    text = data[:MOST_TEXT].decode("utf-8", "backslashreplace")
-    if len(data) > MOST_TEXT:
-        text += f"[... {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}]"
+def _left(deadline):
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _pieces(response):
+    while piece := response.read(PIECE):
+        yield piece
+    if response.length:  # read() with a size does not tell
+        raise http.client.IncompleteRead(b"", response.length)
+
+
+def _text(pieces):
+    """A body as text. It may be of any size: what is beyond MOST_TEXT is not kept."""
+    begin, size, digest = b"", 0, hashlib.sha256()
+    for piece in pieces:
+        begin += piece[: MOST_TEXT - len(begin)]
+        size += len(piece)
+        digest.update(piece)
+    text = begin.decode("utf-8", "backslashreplace")
+    if size > MOST_TEXT:
+        text += f"[... {size} bytes, sha256 {digest.hexdigest()}]"
     return text
 
 

@@ -18,7 +18,7 @@ from typing import Any
 DOCKER = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(DOCKER / "lib"))
 
-from portability.check import CheckError  # noqa: E402
+from portability.check import CheckError, RestartError  # noqa: E402
 
 WAIT = 20.0
 
@@ -47,7 +47,7 @@ class LocalServer:
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait(self._answers, "it does not answer")
+        self._wait(self._answers, "it does not answer", CheckError)
 
     def graceful(self) -> None:
         """Restart gracefully."""
@@ -58,6 +58,7 @@ class LocalServer:
         self._wait(
             lambda: (not before & set(self._children()) or time.monotonic() > patience) and self._answers(),
             "it did not come back after a graceful restart",
+            RestartError,
         )
 
     def kill_children(self) -> None:
@@ -65,7 +66,7 @@ class LocalServer:
         before = set(self._children())
         for pid in before:
             os.kill(pid, signal.SIGKILL)
-        self._wait(lambda: set(self._children()) - before and self._answers(), "it has no new children")
+        self._wait(lambda: set(self._children()) - before and self._answers(), "it has no new children", RestartError)
 
     def log(self) -> str:
         """The error log so far."""
@@ -106,13 +107,13 @@ class LocalServer:
         finally:
             connection.close()
 
-    def _wait(self, condition: Callable[[], bool], failing: str) -> None:
+    def _wait(self, condition: Callable[[], bool], failing: str, error: type[CheckError]) -> None:
         deadline = time.monotonic() + WAIT
         while not condition():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 last = re.findall(r"[^\n]+", self.log())[-1:] or ["nothing in its log"]
                 self.stop()
-                raise CheckError(f"the server: {failing}: {last[0]}")
+                raise error(f"the server: {failing}: {last[0]}")
             time.sleep(0.02)
 
 

@@ -5,6 +5,7 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 import unittest
 
 from local_server import DOCKER, LocalClient
@@ -43,6 +44,9 @@ class Handler(socketserver.StreamRequestHandler):
             if path == "/never":
                 threading.Event().wait(2)
                 return
+            if path.startswith(("/drip", "/flood")):
+                self.pour(path)
+                return
             if path == "/part":
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
                 return
@@ -51,6 +55,22 @@ class Handler(socketserver.StreamRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n%sContent-Length: %d\r\n\r\n%s" % (more, len(text), text))
             if path == "/once":
                 return
+
+    def pour(self, path):
+        """Send something all the time, and never come to an end."""
+        head, piece, pause = {
+            "/drip/head": (b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n", 0.05),
+            "/drip/body": (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b"x", 0.05),
+            "/drip/chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 0.05),
+            "/flood": (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536, 0.0),
+        }[path]
+        try:
+            self.wfile.write(head)
+            for _ in range(99 if pause else 10**6):
+                self.wfile.write(piece)
+                time.sleep(pause)
+        except OSError:
+            pass
 
 
 def request(path, method="GET", body=None):
@@ -109,9 +129,19 @@ class Exchanges(unittest.TestCase):
         self.assertGreaterEqual(counted["count"], 6)
 
     def test_long_bodies_are_compared_by_their_digest(self):
-        text = client._text(b"a" * 200_000)
+        text = client._text([b"a" * 120_000, b"a" * 80_000])
         self.assertIn("200000 bytes, sha256", text)
-        self.assertNotEqual(text, client._text(b"a" * 199_999 + b"b"))
+        self.assertEqual(text, client._text([b"a"] * 200_000))
+        self.assertNotEqual(text, client._text([b"a" * 199_999, b"b"]))
+        self.assertEqual(len(client._text([b"a" * 60_000, b"a" * 40_000])), client.MOST_TEXT)
+
+    def test_an_answer_that_drips_ends_at_the_limit(self):
+        for path in ("/drip/head", "/drip/body", "/drip/chunks", "/flood"):
+            with self.subTest(path):
+                began = time.monotonic()
+                self.assertEqual(self.send(path, on="a")["error"], "no answer within 0.5 s")
+                self.assertLess(time.monotonic() - began, 1)
+        self.assertEqual(self.send("/x", on="a")["status"], 200)
 
     def test_commands_on_standard_input(self):
         process = LocalClient()

@@ -105,6 +105,12 @@ class Files(unittest.TestCase):
             "[[request]]\nname = 'a'\npath = '/'\n[[request]]\nname = 'a'\npath = '/'": (
                 ":4: request 2: the name 'a' is taken by an entry before it."
             ),
+            "[[request]]\npath = '/'\nignore = ['a{9999999999}']": ":1: request 1: the regular expression 'a{9999999999}' is too large.",
+            f"ignore = '{'(' * 9000}{')' * 9000}'\n": f": the regular expression '{'(' * 60}...' is too large.",
+            "[[request]]\npath = '/'\nbody_file = \"a\\u0000\"": ":1: request 1: body_file 'a\\x00' is not the name of a file.",
+            "[[session]]\nname = 'a'\n[[session.request]]\npath = '/1'\n[[session]]\nname = 'a'\n[[session.request]]\npath = '/2'": (
+                ":5: session 2: the name 'a' is taken by a session before it."
+            ),
             "[[session]]\nname = 'a'": ":1: session 1 has no steps: write a [[session.request]] below it.",
             "[[session]]\n[[session.request]]\npath = '/'\ntimes = 65": (
                 ":1: session 1, step 1: times is a number from 1 to 64, not 65."

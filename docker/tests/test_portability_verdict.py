@@ -50,6 +50,11 @@ class Rules(unittest.TestCase):
         self.assertTrue(found.passed)
         self.assertIn("no difference in 2 cells", verdict.text(found))
 
+    def test_no_cell(self):
+        found = judge()
+        self.assertFalse(found.passed)
+        self.assertEqual(verdict.text(found), "The application was checked in no cell.\n")
+
     def test_state_in_a_global(self):
         found = judge(cell(rounds=[run("b", same_child=True)], together=[run("c")], changes=[CHANGE]))
         self.assertEqual(rules(found), [("fault", "globals")])
@@ -194,9 +199,9 @@ class Cells(unittest.TestCase):
 
     def test_json(self):
         seen = cell(rounds=[run("b", same_child=True)], changes=[CHANGE], failures=[Failure("x")])
-        self.assertEqual(Observations.from_json(json.loads(json.dumps(seen.to_json()))), seen)
-        found = judge(seen)
-        self.assertEqual(verdict.Verdict.from_json(json.loads(json.dumps(found.to_json()))), found)
+        self.assertEqual(json.loads(json.dumps(seen.to_json()))["runs"][ROUNDS]["page"][0]["answers"][0]["body"], "b")
+        data = json.loads(json.dumps(judge(seen).to_json()))
+        self.assertEqual((data["passed"], data["findings"][0]["rule"], data["findings"][0]["evidence"][0]["line"]), (False, "globals", 7))
 
 
 class Page(unittest.TestCase):

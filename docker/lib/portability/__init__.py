@@ -1,7 +1,7 @@
 """The portability check: whether an application answers the same under every process model.
 
     plan = requests.load(path)                                  what to send, and what must come back
-    observed = check.run(cells, plan, progress)                 what is seen in the cells, the ways to serve the application
+    observed[name] = check.run_cell(cell, plan, progress)       what is seen in a cell, one of the ways to serve the application
     found = verdict.judge(plan, observed)                       what depends on the process model, and why
     print(verdict.text(found)); found.to_json(); found.passed
 

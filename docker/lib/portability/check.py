@@ -10,7 +10,7 @@ The passes, each on known ground, so that what differs has one cause:
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Protocol
@@ -36,16 +36,20 @@ class CheckError(Exception):
     """Why the check cannot go on, in one sentence."""
 
 
+class RestartError(CheckError):
+    """The server did not come back after a restart, or without its children: the application's fault, and the check goes on."""
+
+
 class Server(Protocol):
     """A running server of a cell."""
 
     address: tuple[str, int]
 
     def graceful(self) -> None:
-        """Restart gracefully; return when the new generation serves."""
+        """Restart gracefully; return when the new generation serves. RestartError is raised if none does."""
 
     def kill_children(self) -> None:
-        """Kill every child; return when there are new ones."""
+        """Kill every child; return when there are new ones. RestartError is raised if none come."""
 
     def log(self) -> str:
         """The error log so far."""
@@ -95,7 +99,7 @@ def run_cell(cell: Cell, plan: Plan, progress: Progress = lambda _sentence: None
                 progress(f"{cell.name}: restart")
                 try:
                     passes.restart()
-                except CheckError as error:  # that it does not survive a restart is a finding
+                except RestartError as error:  # that it does not survive a restart is a finding
                     seen.failures.append(Failure(str(error).rstrip("."), crash=True, during=RESTART))
             passes.end()
         if seen.unusable is None:
@@ -107,17 +111,6 @@ def run_cell(cell: Cell, plan: Plan, progress: Progress = lambda _sentence: None
                 passes.end()
     seen.seconds = round(time.monotonic() - began, 1)
     return seen
-
-
-def run(cells: Iterable[Cell], plan: Plan, progress: Progress = lambda _sentence: None) -> dict[str, Observations]:
-    """What is seen in all cells, one after the other. CheckError is raised if the application does not work in the first one."""
-    observed: dict[str, Observations] = {}
-    for cell in cells:
-        seen = run_cell(cell, plan, progress)
-        if not observed and seen.unusable is not None:
-            raise CheckError(f"{cell.name}: {seen.unusable}")
-        observed[cell.name] = seen
-    return observed
 
 
 class _Caller:

@@ -89,21 +89,3 @@ class Observations:
     def to_json(self) -> dict[str, Any]:
         """As data for json.dumps."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Observations":
-        """From what to_json gave."""
-        rest = {key: data[key] for key in ("cell", "children", "unusable", "seconds")}
-        return cls(
-            runs={
-                during: {
-                    unit: [Run([Answer(**answer) for answer in run["answers"]], run["child"], run["same_child"]) for run in runs]
-                    for unit, runs in units.items()
-                }
-                for during, units in data["runs"].items()
-            },
-            changes={unit: [Change(**change) for change in changes] for unit, changes in data["changes"].items()},
-            events=[Event(**event) for event in data["events"]],
-            failures=[Failure(**failure) for failure in data["failures"]],
-            **rest,
-        )

@@ -39,6 +39,7 @@ class _Reader:
     def __init__(self, path: Path, text: str) -> None:
         self.path, self.lines = path, text.splitlines()
         self.units: set[str] = set()
+        self.sessions: set[str] = set()
         self.common: tuple[re.Pattern[str], ...] = ()
 
     def plan(self, table: dict[str, Any]) -> Plan:
@@ -61,6 +62,9 @@ class _Reader:
         where = self.place("session", number)
         self.known(entry, ("name", "request"), where)
         name = self.text(entry, "name", where) or f"session {number + 1}"
+        if name in self.sessions:
+            raise PlanError(f"{where}: the name {name!r} is taken by a session before it.")
+        self.sessions.add(name)
         entries = self.tables(entry, "request", where, "session.request")
         if not entries:
             raise PlanError(f"{where} has no steps: write a [[session.request]] below it.")
@@ -109,6 +113,8 @@ class _Reader:
             return path.read_bytes()
         except OSError as error:
             raise PlanError(f"{where}: body_file {path} cannot be read: {error.strerror}.") from None
+        except ValueError:  # a NUL in it
+            raise PlanError(f"{where}: body_file {file!r} is not the name of a file.") from None
 
     def expectation(self, entry: dict[str, Any], where: str) -> Expectation:
         table = entry.get("expect", {})
@@ -153,6 +159,9 @@ class _Reader:
             return re.compile(text, re.DOTALL)
         except re.error as error:
             raise PlanError(f"{where}: the regular expression {text!r} is wrong: {error}.") from None
+        except (OverflowError, RecursionError):
+            shown = text if len(text) <= 60 else f"{text[:60]}..."
+            raise PlanError(f"{where}: the regular expression {shown!r} is too large.") from None
 
     def text(self, entry: dict[str, Any], key: str, where: str) -> str | None:
         value = entry.get(key)

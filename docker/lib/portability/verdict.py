@@ -35,8 +35,8 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether there is no fault."""
-        return not self.faults
+        """Whether something was looked at, and there is no fault."""
+        return bool(self.cells) and not self.faults
 
     @property
     def faults(self) -> list[Finding]:
@@ -51,14 +51,6 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """As data for json.dumps."""
         return {"passed": self.passed, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Verdict":
-        """From what to_json gave."""
-        findings = [
-            Finding(**{**finding, "evidence": [Evidence(**one) for one in finding["evidence"]]}) for finding in data["findings"]
-        ]
-        return cls(list(data["cells"]), findings)
 
 
 def judge(plan: Plan, observed: Mapping[str, Observations]) -> Verdict:
@@ -82,6 +74,8 @@ def judge(plan: Plan, observed: Mapping[str, Observations]) -> Verdict:
 
 def text(verdict: Verdict) -> str:
     """The verdict for a terminal."""
+    if not verdict.cells:
+        return "The application was checked in no cell.\n"
     cells = _count(len(verdict.cells), "cell")
     if not verdict.findings:
         return f"The application is portable as far as these requests show: no difference in {cells}.\n"
