@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from portability import requests, rules
-from portability.check import CheckError, run_cell
+from portability.check import CheckError, RestartError, run_cell
 from portability.observations import Observations
 from portability.plan import Plan
 from portability.verdict import Verdict
@@ -71,9 +71,22 @@ class Served:
     def __init__(self, container: Container) -> None:
         self._container = container
         self.address = container.address
-        self.graceful = saying_why(container.graceful)
-        self.kill_children = saying_why(container.kill_children)
+        self.graceful = self._restarting(container.graceful)
+        self.kill_children = self._restarting(container.kill_children)
         self.log = saying_why(container.log)
+
+    def _restarting(self, call: Callable[[], None]) -> Callable[[], None]:
+        """The same call; a server that does not come back is what the check is about, Docker's trouble is not."""
+
+        def called() -> None:
+            try:
+                call()
+            except ContainerError as error:
+                raise RestartError(str(error)) from None
+            except DockerError as error:
+                raise (CheckError if self._container.runs() else RestartError)(str(error)) from None
+
+        return called
 
     def findings(self) -> list[dict[str, Any]]:
         lines = saying_why(self._container.read)(f"{FOUND}/*.jsonl").splitlines()
@@ -91,7 +104,8 @@ class ContainerCell:
 
     @contextmanager
     def serve(self, *, environment: Mapping[str, str] = {}) -> Iterator[Served]:
-        settings = {"PYTHONPATH": WATCH, "WATCH_FOLDER": FOUND, "STATE": STATE, **environment}
+        paths = [WATCH, self._docker.image_environment(self._image).get("PYTHONPATH", "")]
+        settings = {"PYTHONPATH": ":".join(filter(None, paths)), "WATCH_FOLDER": FOUND, "STATE": STATE, **environment}
         starting = True
         try:
             with server(self._docker, self._cell, self._image, self._network, f"{self._role}-app", self._application.files, settings) as made:

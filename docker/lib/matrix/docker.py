@@ -103,6 +103,11 @@ class Docker:
         except DockerError:
             return False
 
+    def image_environment(self, name: str) -> dict[str, str]:
+        """The environment that an image gives its containers."""
+        lines = self.call("image", "inspect", "--format", "{{range .Config.Env}}{{println .}}{{end}}", name).splitlines()
+        return {key: value for key, _, value in (line.partition("=") for line in lines if line)}
+
     def copy_in(self, container: str, folder: str, files: "Files") -> None:
         """Puts files into a container that need not run."""
         self.call("cp", "-", f"{container}:{folder}", input=files.tar())

@@ -56,6 +56,9 @@ class Container:
     def start(self) -> None:
         self.docker.call("start", self.name)
 
+    def runs(self) -> bool:
+        return self.docker.call("inspect", "--format", "{{.State.Running}}", self.name) == "true"
+
     def wait_until_serving(self, generations: int) -> None:
         """Waits until httpd has begun to serve so many times since the container was made."""
         self._wait("httpd to serve", lambda: self.generations() >= generations)
@@ -100,7 +103,7 @@ class Container:
     def stop(self, limit: int = 20) -> float:
         """A graceful stop; says how long it took. Raises ContainerError if httpd had to be killed or failed."""
         begun = time.monotonic()
-        self.docker.call("stop", "--time", str(limit), self.name)
+        self.docker.call("stop", "-t", str(limit), self.name)
         took = time.monotonic() - begun
         status = self.docker.call("inspect", "--format", "{{.State.ExitCode}}", self.name)
         if status != "0":
@@ -110,7 +113,7 @@ class Container:
     def _wait(self, what: str, condition) -> None:
         deadline = time.monotonic() + START_LIMIT
         while not condition():
-            if self.docker.call("inspect", "--format", "{{.State.Running}}", self.name) != "true":
+            if not self.runs():
                 raise ContainerError(f"the server ended while waiting for {what}: {tail(self.log())}")
             if time.monotonic() > deadline:
                 raise ContainerError(f"waited {START_LIMIT} s in vain for {what}: {tail(self.log())}")
