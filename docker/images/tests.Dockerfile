@@ -4,10 +4,10 @@
 ARG DEPENDENCIES
 FROM ${DEPENDENCIES}
 # What the tests depend on is compiled before there is a test.
-RUN touch tests/none.rs && cargo test --no-run --locked --features itk-tests --test none --config 'profile.dev.debug=false'
+RUN touch tests/none.rs && cargo test --no-run --locked --features itk-tests --test none --config 'profile.dev.debug=false' --config 'profile.dev.opt-level=1'
 COPY tests/ tests/
 RUN mkdir /tests && \
-    cargo test --no-run --locked --offline --features itk-tests --test '*' --config 'profile.dev.debug=false' --config 'profile.dev.strip=true' \
+    cargo test --no-run --locked --offline --features itk-tests --test '*' --config 'profile.dev.debug=false' --config 'profile.dev.opt-level=1' --config 'profile.dev.strip=true' \
         --message-format=json >/tests.json && \
     sed -nE 's/.*"executable":"([^"]*)".*/\1/p' /tests.json | \
     while read -r program; do name=${program##*/}; mv "$program" "/tests/${name%-*}"; done && \
