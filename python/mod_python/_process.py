@@ -71,7 +71,7 @@ def refuse_fork(interpreter):
             raise RuntimeError(
                 f"MP0705: os.{function}() does not work in the interpreter {interpreter!r}, because Python ends a process that "
                 "was forked in a sub-interpreter. Use subprocess, multiprocessing with the start method 'spawn', or "
-                "'PythonInterpreter main_interpreter'"
+                "'PythonInterpreter main_interpreter' for all of this httpd"
             )
 
         refuse.__name__ = refuse.__qualname__ = function
