@@ -31,5 +31,5 @@ pub use slots::{Initialise, Mapping, Repr, Sequence, initialise_slot, mapping_sl
 pub use startup::{StartOptions, full_version, loaded_version, start};
 pub use thread::{
     AttachGuard, attach, attach_at_exit, close, has_other_threads, is_in_python, leave_states_when, new_interpreter,
-    thread_states,
+    other_interpreters, thread_states,
 };

@@ -24,7 +24,7 @@ mod table;
 
 pub use body::{Body, BodyError};
 pub use connection::{Address, Connection};
-pub use exit::{before_exit_functions, skip_exit_functions};
+pub use exit::{before_exit_functions, ignore_stops, skip_exit_functions};
 pub use file::FileInfo;
 pub use log::{Level, LogScope, Place, TracingToErrorLog, write_entry};
 pub use mpm::{Mpm, loaded_magic};

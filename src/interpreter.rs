@@ -7,7 +7,7 @@ mod runtime;
 mod shutdown;
 
 pub use creation::get;
-pub use forks::settle_after_fork;
+pub use forks::{forked_by_python, settle_after_fork};
 pub use gil::{Gil, GilOptions};
 pub use runtime::{Runtime, RuntimeOptions, Setup, runtime, start};
 pub use shutdown::shutdown;
@@ -15,6 +15,7 @@ pub use shutdown::shutdown;
 use std::any::Any;
 use std::borrow::Cow;
 use std::process;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::cpython::{self, AttachGuard, Attached};
@@ -36,6 +37,8 @@ pub struct Interpreter {
     equipment: OnceLock<Box<dyn Any + Send + Sync>>,
     /// With the process that is to do it: one that is forked off inherits the list.
     exit_work: Mutex<Vec<(u32, ExitWork)>>,
+    /// Whether it came from the process that forked this one off, and has not been told so.
+    inherited: AtomicBool,
 }
 
 // SAFETY: the state pointer is only used to attach; everything else is made for sharing.
@@ -67,9 +70,17 @@ impl Interpreter {
         &*self.name == MAIN
     }
 
-    /// Attaches this thread; `None` when the child is about to end.
+    /// Whether CPython has freed it, in a process that Python itself has forked.
+    fn is_gone(&self) -> bool {
+        forks::is_by_python() && !self.is_main()
+    }
+
+    /// Attaches this thread; `None` when the child is about to end, or the interpreter is not in this process.
     pub fn attach(&'static self) -> Option<AttachGuard> {
-        // SAFETY: the interpreter lives as long as the process, which never finalizes Python.
+        if self.is_gone() {
+            return None;
+        }
+        // SAFETY: the interpreter is not gone and so lives as long as the process, which never finalizes Python.
         unsafe { cpython::attach(self.state) }
     }
 

@@ -4,6 +4,7 @@ The module executes this file's source and calls start(). It must stay lean: its
 """
 
 import marshal
+import os
 import sys
 import threading  # by the thread that makes the interpreter: threading takes its importer for the main thread
 
@@ -76,9 +77,13 @@ def start(name, environ, is_main):
     from mod_python import _process, _streams, _threads
 
     _process.own_environ(environ)
+    if is_main:
+        # Before it is wrapped: Python calls this one for its own forks only.
+        os.register_at_fork(after_in_child=_apache._forked_by_python)
     _process.note_fork_hooks()
     if is_main:
         _process.keep_signals()
+        _process.guard_fork()
     else:
         _process.refuse_fork(name)
     _streams.install()

@@ -1,19 +1,33 @@
 """What belongs to the whole process but must be an interpreter's own: its environment, leave to fork, and the work after a fork."""
 
+import functools
 import os
 import sys
+
+import _apache
 
 from ._constants import APLOG_ERR
 from ._entries import entry, exception
 
 _after_fork = []  # what is to be called in a process that httpd forks off
 
+# What modules have registered that may be imported before (by a .pth file, say): all of the standard library's that such a process
+# needs. What a C library or an extension module has registered with the system, the system calls.
+_KNOWN_HOOKS = (
+    ("threading", "_after_fork"),
+    ("random", "seed"),
+    ("logging", "_after_at_fork_child_reinit_locks"),
+    ("concurrent.futures.thread", "_global_shutdown_lock._at_fork_reinit"),
+    ("asyncio.events", "on_fork"),  # since Python 3.12
+)
+
 
 def note_fork_hooks():
     """Note what os.register_at_fork() is given for the new process: Python calls it after os.fork() only."""
-    # These are imported before, or may be by a .pth file.
-    for module, name in (("threading", "_after_fork"), ("random", "seed"), ("logging", "_after_at_fork_child_reinit_locks")):
-        hook = getattr(sys.modules.get(module), name, None)
+    for module, path in _KNOWN_HOOKS:
+        hook = sys.modules.get(module)
+        for name in path.split("."):
+            hook = getattr(hook, name, None)
         if hook is not None:
             _after_fork.append(hook)
     register = os.register_at_fork
@@ -30,10 +44,10 @@ def note_fork_hooks():
 
 def after_fork():
     """Call what was noted, in a process that httpd has forked off: new random numbers, new locks, no other threads."""
-    for hook in _after_fork:
+    for hook in list(_after_fork):  # one of them may register more
         try:
             hook()
-        except Exception as error:
+        except BaseException as error:  # SystemExit too: there is nothing that it could end
             entry(APLOG_ERR, f"MP0708: {hook!r}, registered by os.register_at_fork(), failed in a process that httpd forked")
             exception(APLOG_ERR, error)
 
@@ -57,7 +71,7 @@ def refuse_fork(interpreter):
             raise RuntimeError(
                 f"MP0705: os.{function}() does not work in the interpreter {interpreter!r}, because Python ends a process that "
                 "was forked in a sub-interpreter. Use subprocess, multiprocessing with the start method 'spawn', or "
-                "'PythonInterpreter main_interpreter'"
+                "'PythonInterpreter main_interpreter' for all of this httpd"
             )
 
         refuse.__name__ = refuse.__qualname__ = function
@@ -69,6 +83,34 @@ def refuse_fork(interpreter):
             refuse = refused(function)
             for module in (os, sys.modules.get("posix")):
                 setattr(module, function, refuse)
+
+
+def guard_fork():
+    """Make os.fork() and os.forkpty() raise in the main interpreter while there are others.
+
+    CPython frees the others in the new process in a way that hangs it (before 3.12) or crashes it (gh-84139, gh-101437).
+    """
+
+    def guarded(name):
+        function = getattr(os, name)
+
+        @functools.wraps(function)
+        def fork():
+            if _apache._has_other_interpreters():
+                raise RuntimeError(
+                    f"MP0705: os.{name}() does not work while the process has other interpreters than the main one, because "
+                    "Python breaks a process that was forked then. Use subprocess, or multiprocessing with the start method "
+                    "'spawn'"
+                )
+            return function()
+
+        return fork
+
+    for name in ("fork", "forkpty"):
+        if hasattr(os, name):
+            fork = guarded(name)
+            for module in (os, sys.modules.get("posix")):
+                setattr(module, name, fork)
 
 
 def keep_signals():

@@ -19,6 +19,7 @@ MP_VERSION = "4.0.0"
 entries = []
 calls = []
 current_request = None
+other_interpreters = []
 kept_code = {}
 _partial = threading.local()
 
@@ -94,6 +95,14 @@ def _library_code(fullname):
 
 def _keep_library_code(fullname, code):
     kept_code[fullname] = code
+
+
+def _forked_by_python():
+    calls.append(("_forked_by_python",))
+
+
+def _has_other_interpreters():
+    return bool(other_interpreters)
 
 
 def _current_request():

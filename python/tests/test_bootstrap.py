@@ -227,6 +227,42 @@ class Fork(unittest.TestCase):
         )
         self.assertEqual(reports, [7])
 
+    def test_it_is_refused_there_while_there_are_others(self):
+        reports, _ = run_bootstrapped(
+            """
+            import posix
+            fake_apache.other_interpreters.append("site")
+            for act in (os.fork, os.forkpty, posix.fork):
+                try:
+                    act()
+                except RuntimeError as error:
+                    report(str(error))
+            """,
+            name="main_interpreter",
+            is_main=True,
+        )
+        self.assertEqual(len(reports), 3)
+        for text in reports:
+            for word in ("MP0705: os.fork", "other interpreters", "subprocess", "'spawn'"):
+                self.assertIn(word, text)
+
+    def test_python_tells_that_it_has_forked(self):
+        reports, _ = run_bootstrapped(
+            """
+            reader, writer = os.pipe()
+            if os.fork() == 0:
+                from mod_python import _process
+                _process.after_fork()
+                os.write(writer, str(fake_apache.calls.count(("_forked_by_python",))).encode())
+                os._exit(0)
+            report(os.read(reader, 10).decode())
+            report(fake_apache.calls)
+            """,
+            name="main_interpreter",
+            is_main=True,
+        )
+        self.assertEqual(reports, ["1", []])
+
     def test_subprocess_goes_on_working(self):
         reports, _ = run_bootstrapped(
             """

@@ -104,6 +104,52 @@ class Forks(unittest.TestCase):
         )
         self.assertEqual((done.returncode, done.stdout), (0, "called\n"), done.stderr)
 
+    def test_one_that_exits_keeps_none_of_the_others(self):
+        done = run(
+            """
+            import os, sys
+            _process.note_fork_hooks()
+            entries = []
+            _process.entry = lambda level, text: entries.append(text)
+            _process.exception = lambda level, error: entries.append(repr(error))
+            os.register_at_fork(after_in_child=sys.exit)
+            os.register_at_fork(after_in_child=lambda: print("called"))
+            _process.after_fork()
+            assert "MP0708" in entries[0] and "SystemExit" in entries[1], entries
+            """
+        )
+        self.assertEqual((done.returncode, done.stdout), (0, "called\n"), done.stderr)
+
+    def test_one_that_registers_more_ends(self):
+        done = run(
+            """
+            import os
+            _process.note_fork_hooks()
+            def again():
+                print("called")
+                os.register_at_fork(after_in_child=again)
+            os.register_at_fork(after_in_child=again)
+            _process.after_fork()
+            """
+        )
+        self.assertEqual((done.returncode, done.stdout), (0, "called\n"), done.stderr)
+
+    def test_what_the_standard_library_has_registered_before_is_called(self):
+        done = run(
+            """
+            import asyncio, concurrent.futures.thread as pools, logging, os, random, threading
+            _process.note_fork_hooks()
+            known = set(map(str, _process._after_fork))
+            assert len(known) == (5 if sys.version_info >= (3, 12) else 4), known
+            before = random.getstate()
+            pools._global_shutdown_lock.acquire()
+            _process.after_fork()
+            assert random.getstate() != before
+            assert not pools._global_shutdown_lock.locked()
+            """
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -232,6 +232,15 @@ pub unsafe fn has_other_threads(interpreter: *mut py::PyInterpreterState) -> boo
     })
 }
 
+/// Whether this process has interpreters beside the attached one.
+pub fn other_interpreters(_py: Attached<'_>) -> bool {
+    // SAFETY: attached. Interpreters are added at the list's head and never taken out.
+    unsafe {
+        let head = py::PyInterpreterState_Head();
+        head != py::PyInterpreterState_Get() || !py::PyInterpreterState_Next(head).is_null()
+    }
+}
+
 /// # Safety
 /// The interpreter is alive, and no state is taken out of its list during the iteration.
 unsafe fn states_of(interpreter: *mut py::PyInterpreterState) -> impl Iterator<Item = *mut py::PyThreadState> {

@@ -26,11 +26,21 @@ pub fn skip_exit_functions() {
     }
 }
 
+/// Lets a stop and a restart of httpd pass this process by: to be called when it is ending by itself.
+///
+/// httpd does so first of all where it ends a child. Its handler for these signals would begin another end within this one.
+pub fn ignore_stops() {
+    for signal in [libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: may be called at any time.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
 /// Has `work` run when this process calls `exit`, before any exit function; to be called on the thread that will call it.
 ///
-/// The C library destroys that thread's thread-locals first of all: an exit function would come after those of the libraries that
-/// are loaded later. Where it does not (it is glibc's), and for another thread's `exit`, it is an exit function, so `work` can be
-/// called twice.
+/// glibc destroys that thread's thread-locals first of all, so `work` hangs on one of them: an exit function would come after the
+/// exit functions of libraries that are loaded later. Elsewhere, and where another thread calls `exit`, `work` runs as an exit
+/// function. It is both, and can be called twice.
 pub fn before_exit_functions(work: extern "C" fn()) {
     struct AtEnd(Cell<Option<extern "C" fn()>>);
 

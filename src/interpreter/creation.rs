@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::mem;
 use std::process;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::cpython::{self, AttachGuard, Attached, Object, Raised};
 use crate::ffi::python as py;
 
 use super::runtime::Runtime;
-use super::{Gil, Interpreter, MAIN};
+use super::{Gil, Interpreter, MAIN, forks};
 
 /// Why there is no interpreter of that name. The log has the details.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,15 +58,31 @@ const REMEMBERED: usize = 16;
 ///
 /// Threads that come while it is being made wait for it, and only for it. This thread must not be attached.
 pub fn get(runtime: &'static Runtime, name: &[u8]) -> Result<&'static Interpreter, CreateError> {
-    if let Some(known) = recent(name) {
-        return Ok(known);
+    if forks::is_by_python() && name != MAIN {
+        return Err(not_here(name));
     }
-    let interpreter = slot(runtime, name).get_or_create(runtime, name)?;
-    RECENT.with_borrow_mut(|recent| {
-        recent.truncate(REMEMBERED - 1);
-        recent.insert(0, interpreter);
-    });
+    let interpreter = match recent(name) {
+        Some(known) => known,
+        None => {
+            let interpreter = slot(runtime, name).get_or_create(runtime, name)?;
+            RECENT.with_borrow_mut(|recent| {
+                recent.truncate(REMEMBERED - 1);
+                recent.insert(0, interpreter);
+            });
+            interpreter
+        }
+    };
+    forks::tell(runtime, interpreter);
     Ok(interpreter)
+}
+
+#[cold]
+fn not_here(name: &[u8]) -> CreateError {
+    tracing::error!(
+        "MP0305: interpreter '{}' cannot be used in this process: a handler has forked it by os.fork(), and Python keeps only the main interpreter there. Use subprocess, or end such a process with os._exit().",
+        String::from_utf8_lossy(name)
+    );
+    CreateError("this process was forked by os.fork()".into())
 }
 
 fn recent(name: &[u8]) -> Option<&'static Interpreter> {
@@ -86,11 +103,11 @@ fn slot(runtime: &Runtime, name: &[u8]) -> Arc<Slot> {
     }
 }
 
-/// Every interpreter that is ready now, as far as that can be told without waiting: a signal handler may have interrupted
+/// Every interpreter of this process that is ready now, as far as that can be told without waiting: a signal handler may have interrupted
 /// this very thread while it held a lock.
 pub(super) fn all(runtime: &Runtime) -> Vec<&'static Interpreter> {
     let Ok(slots) = runtime.slots.try_lock() else { return Vec::new() };
-    slots.values().filter_map(|slot| slot.ready()).collect()
+    slots.values().filter_map(|slot| slot.ready()).filter(|interpreter| !interpreter.is_gone()).collect()
 }
 
 impl Slot {
@@ -173,6 +190,7 @@ fn create(runtime: &'static Runtime, name: &[u8]) -> Result<&'static Interpreter
         gil,
         equipment: OnceLock::new(),
         exit_work: Mutex::default(),
+        inherited: AtomicBool::new(false),
     }));
     match runtime.options.setup.set_up(attached, interpreter) {
         Ok(equipment) => {
@@ -189,14 +207,13 @@ fn enter_new(
     gil: Gil,
 ) -> Result<(*mut py::PyInterpreterState, AttachGuard), String> {
     if name == MAIN {
-        // SAFETY: the main interpreter is alive and Python is not finalized.
-        let guard = unsafe { cpython::attach(runtime.main) }.ok_or("the child is about to end")?;
+        let guard = runtime.attach_main().ok_or("the child is about to end")?;
         return Ok((runtime.main, guard));
     }
     if gil == Gil::Own {
         prepare_main(runtime);
     }
-    // SAFETY: as above.
+    // SAFETY: the main interpreter is alive and Python is never finalized.
     let made = unsafe { cpython::new_interpreter(runtime.main, gil == Gil::Own) }?;
     Ok((made.state, made.guard))
 }
@@ -211,8 +228,7 @@ fn prepare_main(runtime: &'static Runtime) {
         return;
     }
     DONE.get_or_init(|| {
-        // SAFETY: the main interpreter is alive and Python is not finalized.
-        let Some(guard) = (unsafe { cpython::attach(runtime.main) }) else { return };
+        let Some(guard) = runtime.attach_main() else { return };
         for name in [c"datetime", c"decimal"] {
             if let Err(raised) = Object::import(guard.attached(), name) {
                 raised.clear(guard.attached());

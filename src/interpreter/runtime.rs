@@ -6,7 +6,7 @@ use std::ffi::{CStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::cpython::{self, Attached, Raised, StartOptions};
+use crate::cpython::{self, AttachGuard, Attached, Raised, StartOptions};
 use crate::ffi::python as py;
 
 use super::creation::Slot;
@@ -50,6 +50,12 @@ unsafe impl Sync for Runtime {}
 static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
 
 impl Runtime {
+    /// Attaches this thread to the main interpreter; `None` when the child is about to end.
+    pub(super) fn attach_main(&'static self) -> Option<AttachGuard> {
+        // SAFETY: the main interpreter is alive and Python is never finalized.
+        unsafe { cpython::attach(self.main) }
+    }
+
     /// The environment that the child started with: each interpreter's `os.environ` is a copy of it.
     pub fn environment(&self) -> &[(Vec<u8>, Vec<u8>)] {
         &self.environment

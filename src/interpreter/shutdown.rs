@@ -23,7 +23,7 @@ use super::{Gil, Interpreter, Runtime, runtime};
 /// its libraries, which would pull the ground from under them.
 ///
 /// A process that was forked off the child does the same for what was registered in it, and nothing if Python was never
-/// entered there.
+/// entered there. In one that Python has forked, only the main interpreter is there.
 pub fn shutdown(bound: Duration) {
     static DONE: AtomicBool = AtomicBool::new(false);
     let Some(runtime) = runtime() else { return };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::Generation;
 use crate::cpython;
 use crate::ffi::httpd as raw;
-use crate::httpd::{Mpm, Pool, Server, fork};
+use crate::httpd::{Mpm, Pool, Server, fork, ignore_stops};
 use crate::interpreter::{self, Runtime, RuntimeOptions};
 use crate::modules::apache;
 use crate::modules::setup::HandlerSetup;
@@ -32,6 +32,7 @@ pub fn python() -> Result<&'static Runtime, &'static str> {
 
 /// The end of a process that was forked off the child: `exit`, without the pools.
 extern "C" fn end_of_forked_process() {
+    ignore_stops();
     if let Err(panic) = cpython::caught(|| interpreter::shutdown(EXIT_BOUND)) {
         tracing::error!("MP0102: mod_python has a defect: {panic}. Please report this.");
     }

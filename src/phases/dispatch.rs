@@ -30,7 +30,7 @@ impl<'r> Dispatch<'r> {
     pub fn run(&self) -> i32 {
         let Ok(runtime) = child::python() else {
             tracing::error!(
-                "MP0402: {} is not run: there is no Python in this process (MP0101 or MP0107 says why)",
+                "MP0402: {} is not run: Python cannot be used in this process (MP0101 or MP0107 says why)",
                 self.first()
             );
             return SERVER_ERROR;

@@ -15,6 +15,18 @@ pub(super) static FUNCTIONS: &[Method] = &[
     ),
     function!(State, c"_library_code", library_code, c"_library_code(name): marshalled code, or None."),
     function!(State, c"_keep_library_code", keep_library_code, c"_keep_library_code(name, code)"),
+    function!(
+        State,
+        c"_forked_by_python",
+        process::forked_by_python,
+        c"_forked_by_python(): note that os.fork() has made this process."
+    ),
+    function!(
+        State,
+        c"_has_other_interpreters",
+        process::has_other_interpreters,
+        c"_has_other_interpreters(): whether the process has interpreters beside this one."
+    ),
     function!(State, c"_log", entries::log, c"_log(level, text): one entry on the request that this thread serves."),
     function!(State, c"_log_write", entries::log_write, c"_log_write(level, text): lines for the error log."),
     function!(State, c"_log_flush", entries::log_flush, c"_log_flush(level): log an unfinished line."),

@@ -6,6 +6,7 @@ use crate::cpython::{self, Arguments, Attached, Object, Raised};
 use crate::ffi::httpd as raw;
 use crate::httpd::Mpm;
 use crate::httpd::configuration::{self, Directive};
+use crate::interpreter;
 use crate::objects::text;
 
 use super::State;
@@ -77,4 +78,18 @@ pub(super) fn interpreter_info<'i>(state: &State, arguments: Arguments<'i>) -> R
     info.set("main", &Object::bool(attached, interpreter.is_main()))?;
     info.set("thread_states", &Object::int(attached, cpython::thread_states(attached) as i64)?)?;
     Ok(info)
+}
+
+/// `_forked_by_python()`.
+pub(super) fn forked_by_python<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 0)?;
+    interpreter::forked_by_python();
+    Ok(Object::none(arguments.attached()))
+}
+
+/// `_has_other_interpreters()`.
+pub(super) fn has_other_interpreters<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 0)?;
+    let attached = arguments.attached();
+    Ok(Object::bool(attached, cpython::other_interpreters(attached)))
 }
