@@ -89,7 +89,8 @@ class Images:
 
     def cell(self, system: System, progress: Progress) -> str:
         """The same, with the test programs."""
-        arguments = {"TESTS": self._tests(progress), "IMAGE": self.itk(system, progress)}
+        # First what is this system's alone: others need not wait for it.
+        arguments = {"IMAGE": self.itk(system, progress), "TESTS": self._tests(progress)}
         return self._build(f"mod_python-cell:{system.name}", "docker/images/cell.Dockerfile", None, arguments, progress)
 
     def application(self, system: System, image: str, folder: Path, progress: Progress) -> str:
