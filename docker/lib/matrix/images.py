@@ -106,13 +106,13 @@ class Images:
 
     def _tests(self, progress: Progress) -> str:
         oldest = SYSTEMS[0]
-        self.base(oldest, progress)
         dependencies = self._stage(oldest, "dependencies", progress)
         return self._build(
             "mod_python-tests:latest", "docker/images/tests.Dockerfile", None, {"DEPENDENCIES": dependencies}, progress
         )
 
     def _stage(self, system: System, stage: str, progress: Progress) -> str:
+        self.base(system, progress)
         return self._build(f"mod_python-{stage}:{system.name}", "docker/Dockerfile", stage, system_arguments(system), progress)
 
     def _once(self, name: str, make: Callable[[], None]) -> str:
