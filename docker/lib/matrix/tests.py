@@ -11,7 +11,7 @@ from .docker import Docker, DockerError
 from .systems import Cell
 
 # Tests wait for processes most of the time: more threads than cores.
-THREADS = 4
+THREADS = 3
 MEMORY = "2g"
 PROCESSES = 2048
 
