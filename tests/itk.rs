@@ -412,12 +412,15 @@ itk_tests! {
                     "lib/started.py",
                     format!(
                         "
-                        import threading, queue
+                        import ctypes, threading, queue
                         from who import tell
+
+                        # As a computation would: the GIL is kept, and given away for a moment between two calls.
+                        compute = ctypes.PyDLL(None).usleep
 
                         def spin():
                             while True:
-                                pass
+                                compute(5000)
 
                         started = threading.Thread(target={work}, daemon=True, name='of the import')
                         started.start()
@@ -439,7 +442,7 @@ itk_tests! {
         }
         assert_eq!(server.log_count("MP0107") + server.log_count("MP0708"), 0, "{}", server.log());
 
-        // It has the GIL at nearly any moment; seldom a fork meets it between two turns.
+        // It has the GIL at nearly any moment, for which it need not heat the machine; seldom a fork meets it between two turns.
         let server = with_thread("spin");
         let mut refused = 0;
         wait_until("a connection that cannot use Python", || {

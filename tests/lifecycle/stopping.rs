@@ -177,17 +177,21 @@ fn with_threads(mpm: Mpm) -> Httpd {
             "lib/threads.py",
             r#"
             import queue
+            import ctypes
             import threading
             import time
             from concurrent.futures import ThreadPoolExecutor
             from who import tell
 
             ticks = 0
+            # As a computation would, it keeps the GIL, without heating the machine for the tests beside this one.
+            compute = ctypes.PyDLL(None).usleep
 
             def spin():
                 global ticks
                 while True:
                     ticks += 1
+                    compute(1000)
 
             def start(target, *args, daemon):
                 threading.Thread(target=target, args=args, daemon=daemon).start()
