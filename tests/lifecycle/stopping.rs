@@ -40,36 +40,6 @@ for_each_mpm! {
         stops_while(mpm, &["stuck"]);
     }
 
-    fn threads_left_running_hold_nothing_up(mpm) {
-        let server = with_threads(mpm).start();
-        // Each interpreter made and each import waits for the GIL many times: on a machine that is busy that takes its time.
-        let ask = |host: &str| {
-            let request = server.request("GET", "/x").host(host).timeout(Duration::from_secs(60));
-            Answer::of(&request.send())
-        };
-        for host in ["localhost", "main.test"] {
-            ask(host);
-        }
-        let children = server.child_pids();
-
-        // They run, and requests are served beside them.
-        let ticks = || ask("localhost").fact("ticks").parse::<u64>().expect("a number");
-        let first = ticks();
-        wait_until("the threads to run", || ticks() > first);
-
-        let begun = Instant::now();
-        server.graceful();
-        server.wait_for_exit(&children);
-        let took = begun.elapsed();
-        assert!(took < SOON, "a graceful restart took {took:?}");
-
-        for host in ["localhost", "main.test"] {
-            ask(host);
-        }
-        let took = server.stop();
-        assert!(took < SOON, "a stop took {took:?}");
-    }
-
     /// The exit functions of libraries must not run under the feet of threads that are in them: OpenSSL frees all it has.
     fn threads_inside_extension_modules_do_not_crash_an_ending_child(mpm) {
         let server = site(mpm)
@@ -107,6 +77,39 @@ for_each_mpm! {
         let took = server.stop();
         assert!(took < SOON, "{took:?}");
         // The fixture fails the test if a child crashed.
+    }
+}
+
+for_each_lasting_mpm! {
+    /// Where a connection has a process of its own, `itk::threads_left_behind_hold_no_connection_up` says the same.
+    fn threads_left_running_hold_nothing_up(mpm) {
+        let server = with_threads(mpm).start();
+        // Each interpreter made and each import waits for the GIL many times: on a machine that is busy that takes its time.
+        let ask = |host: &str| {
+            let request = server.request("GET", "/x").host(host).timeout(Duration::from_secs(60));
+            Answer::of(&request.send())
+        };
+        for host in ["localhost", "main.test"] {
+            ask(host);
+        }
+        let children = server.child_pids();
+
+        // They run, and requests are served beside them.
+        let ticks = || ask("localhost").fact("ticks").parse::<u64>().expect("a number");
+        let first = ticks();
+        wait_until("the threads to run", || ticks() > first);
+
+        let begun = Instant::now();
+        server.graceful();
+        server.wait_for_exit(&children);
+        let took = begun.elapsed();
+        assert!(took < SOON, "a graceful restart took {took:?}");
+
+        for host in ["localhost", "main.test"] {
+            ask(host);
+        }
+        let took = server.stop();
+        assert!(took < SOON, "a stop took {took:?}");
     }
 }
 
