@@ -4,15 +4,17 @@ mod directives;
 mod generation;
 mod handlers;
 mod naming;
+mod phase;
 mod records;
 mod section;
 
-pub use directives::COMMANDS;
+pub use directives::{COMMANDS, FilterFunctions, parse_require};
 pub use generation::Generation;
-pub use handlers::{HandlerEntry, Phase, Selected};
-pub use naming::interpreter_name;
+pub use handlers::{HandlerEntry, HandlerList, Name, Origin, Selected};
+pub use naming::{connection_interpreter_name, interpreter_name};
+pub use phase::{Phase, Role};
 pub use records::{
-    DirectoryConfig, Import, PathExpression, Settings, create_directory, create_server, merge_directory, merge_server,
-    server_config,
+    DirectoryConfig, FilterEntry, Import, PathExpression, Requirement, Settings, create_directory, create_server,
+    merge_directory, merge_server, server_config,
 };
 pub use section::Section;

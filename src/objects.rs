@@ -3,6 +3,7 @@
 pub mod cleanup;
 pub mod connection;
 pub mod equipment;
+pub mod filter;
 pub mod finfo;
 pub mod hlist;
 pub mod lease;
@@ -17,5 +18,5 @@ pub mod text;
 
 pub use equipment::{Classes, Equipment};
 pub use logging::write_printed;
-pub use record::Callback;
+pub use record::{Callback, added_handlers, at_end, has_added_handlers};
 pub use request::{RequestObject, RequestShared};

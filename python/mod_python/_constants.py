@@ -194,3 +194,16 @@ APR_FINFO_OWNER = 0x30000
 APR_FINFO_PROT = 0x700000
 APR_FINFO_NORM = 0x73B170
 APR_FINFO_DIRENT = 0x2000000
+
+# What the functions behind AuthBasicProvider python and AuthDigestProvider python may return
+AUTH_DENIED = 0
+AUTH_GRANTED = 1
+AUTH_USER_NOT_FOUND = 3
+AUTH_GENERAL_ERROR = 4
+
+# What the functions behind Require python may return
+AUTHZ_DENIED = 0
+AUTHZ_GRANTED = 1
+AUTHZ_NEUTRAL = 2
+AUTHZ_GENERAL_ERROR = 3
+AUTHZ_DENIED_NO_USER = 4

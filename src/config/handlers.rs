@@ -5,31 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use crate::httpd::Pool;
 
+use super::phase::Role;
 use super::section::Section;
-
-/// A phase of the request that Python handlers can be given for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    Content,
-}
-
-impl Phase {
-    pub const COUNT: usize = 1;
-
-    /// The directive, which is also what `req.phase` says.
-    pub fn directive(self) -> &'static str {
-        match self {
-            Self::Content => "PythonHandler",
-        }
-    }
-
-    /// The function that is called when a handler names none: the directive without `Python`, in lower case.
-    pub fn default_object(self) -> &'static str {
-        match self {
-            Self::Content => "handler",
-        }
-    }
-}
 
 /// Where a directive stands, for messages.
 #[derive(Clone, Copy)]
@@ -38,9 +15,11 @@ pub struct Origin<'p> {
     pub line: u32,
 }
 
-/// One handler of a list.
+/// One handler, of a list or alone.
 #[derive(Clone, Copy)]
 pub struct HandlerEntry<'p> {
+    /// What names it: the directive, or the call that added it.
+    pub directive: &'static str,
     /// The handler as it is written.
     pub text: &'p str,
     pub module: &'p str,
@@ -49,8 +28,21 @@ pub struct HandlerEntry<'p> {
     /// The section that holds the directive.
     pub section: Section<'p>,
     pub origin: Origin<'p>,
+    /// It may be missing from its module: `PythonHandlerModule`.
+    pub silent: bool,
     /// A hash of the text: what handlers are looked up by.
     pub fingerprint: u64,
+}
+
+impl HandlerEntry<'_> {
+    /// The handler as messages name it: its directive, its text, and where it stands.
+    pub fn describe(&self) -> String {
+        let place = match self.origin.file {
+            "" => String::new(),
+            file => format!(" ({file}:{})", self.origin.line),
+        };
+        format!("{} '{}'{place}", self.directive, self.text)
+    }
 }
 
 /// The handlers of one phase in one section: without an extension, and for extensions of their own.
@@ -78,7 +70,7 @@ impl<'p> HandlerList<'p> {
         pool: Pool<'p>,
     ) -> Self {
         let list = list.copied().unwrap_or(Self::EMPTY);
-        let fresh: Vec<_> = parsed.handlers.iter().map(|handler| handler.entry(section, origin, pool)).collect();
+        let fresh = parsed.entries(section, origin, pool);
         let join = |old: &[HandlerEntry<'p>]| pool.slice(&[old, &fresh].concat());
         if parsed.extensions.is_empty() {
             return Self { plain: Some(join(list.plain.unwrap_or_default())), ..list };
@@ -131,25 +123,80 @@ impl<'p> HandlerList<'p> {
 pub struct Parsed<'a> {
     handlers: Vec<Name<'a>>,
     extensions: Vec<&'a str>,
+    silent: bool,
 }
 
-#[derive(Debug, PartialEq)]
-struct Name<'a> {
+impl<'a> Parsed<'a> {
+    /// The only handler, of a directive that takes one.
+    ///
+    /// # Errors
+    /// A sentence: there are more, or extensions.
+    pub fn single(self) -> Result<Name<'a>, String> {
+        match self.handlers[..] {
+            [handler] if self.extensions.is_empty() => Ok(handler),
+            [Name { role, .. }, ..] => Err(format!(
+                "MP0213: {} takes one handler and no extensions: write module or module::object",
+                role.directive
+            )),
+            [] => unreachable!("parse refuses an empty list"),
+        }
+    }
+
+    /// The same handlers, which may be missing from their modules.
+    pub fn silent(self) -> Self {
+        Self { silent: true, ..self }
+    }
+
+    pub fn has_extensions(&self) -> bool {
+        !self.extensions.is_empty()
+    }
+
+    fn entries<'p>(&self, section: Section<'p>, origin: Origin<'p>, pool: Pool<'p>) -> Vec<HandlerEntry<'p>> {
+        let entry = |name: &Name<'_>| HandlerEntry { silent: self.silent, ..name.entry(section, origin, pool) };
+        self.handlers.iter().map(entry).collect()
+    }
+}
+
+/// A handler's text, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Name<'a> {
+    role: Role,
     text: &'a str,
     module: &'a str,
     object: &'a str,
 }
 
-impl Name<'_> {
-    fn entry<'p>(&self, section: Section<'p>, origin: Origin<'p>, pool: Pool<'p>) -> HandlerEntry<'p> {
+impl<'a> Name<'a> {
+    /// Reads `module[::object]`.
+    ///
+    /// # Errors
+    /// What is wrong with it and what is allowed, in a sentence.
+    pub fn read(role: Role, text: &'a str) -> Result<Self, String> {
+        let (module, object) = text.split_once("::").unwrap_or((text, role.default_object));
+        let is_part =
+            |part: &str| !part.is_empty() && !part.contains(['/', '\\', ':']) && !part.contains(char::is_whitespace);
+        let is_path = |path: &str| path.split('.').all(is_part);
+        match is_path(module) && is_path(object) {
+            true => Ok(Self { role, text, module, object }),
+            false => Err(format!(
+                "MP0203: {}: '{text}' is not a handler: write module or module::object, both dotted Python names (a folder of handlers is added with PythonPath, not with a path here)",
+                role.directive
+            )),
+        }
+    }
+
+    /// The handler, kept in a pool.
+    pub fn entry<'p>(&self, section: Section<'p>, origin: Origin<'p>, pool: Pool<'p>) -> HandlerEntry<'p> {
         let mut hasher = DefaultHasher::new();
         (self.module, self.object, section.directory()).hash(&mut hasher);
         HandlerEntry {
+            directive: self.role.directive,
             text: pool.text(self.text),
             module: pool.text(self.module),
             object: pool.text(self.object),
             section,
             origin,
+            silent: false,
             fingerprint: hasher.finish(),
         }
     }
@@ -159,13 +206,13 @@ impl Name<'_> {
 ///
 /// # Errors
 /// What is wrong with it and what is allowed, in a sentence.
-pub fn parse(phase: Phase, arguments: &str) -> Result<Parsed<'_>, String> {
-    let directive = phase.directive();
+pub fn parse(role: Role, arguments: &str) -> Result<Parsed<'_>, String> {
+    let directive = role.directive;
     let (handlers, extensions) = match arguments.split_once('|') {
         None => (arguments, None),
         Some((handlers, extensions)) => (handlers, Some(extensions)),
     };
-    let handlers = handlers.split_whitespace().map(|text| name(phase, text)).collect::<Result<Vec<_>, _>>()?;
+    let handlers = handlers.split_whitespace().map(|text| Name::read(role, text)).collect::<Result<Vec<_>, _>>()?;
     if handlers.is_empty() {
         return Err(format!(
             "MP0201: {directive} names no handler: write module or module::object, several separated by blanks, and optionally '| .ext' at the end"
@@ -182,27 +229,18 @@ pub fn parse(phase: Phase, arguments: &str) -> Result<Parsed<'_>, String> {
             "MP0202: {directive}: '{wrong}' is not an extension: it begins with a dot, as in '| .py .html'"
         ));
     }
-    Ok(Parsed { handlers, extensions })
-}
-
-fn name(phase: Phase, text: &str) -> Result<Name<'_>, String> {
-    let (module, object) = text.split_once("::").unwrap_or((text, phase.default_object()));
-    let is_path = |path: &str| path.split('.').all(|part| !part.is_empty() && !part.contains(['/', '\\', ':']));
-    match is_path(module) && is_path(object) {
-        true => Ok(Name { text, module, object }),
-        false => Err(format!(
-            "MP0203: {}: '{text}' is not a handler: write module or module::object, both dotted Python names (a folder of handlers is added with PythonPath, not with a path here)",
-            phase.directive()
-        )),
-    }
+    Ok(Parsed { handlers, extensions, silent: false })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Phase;
+
+    const ROLE: Role = Phase::Content.role();
 
     fn names(arguments: &str) -> Vec<(String, String)> {
-        let parsed = parse(Phase::Content, arguments).unwrap();
+        let parsed = parse(ROLE, arguments).unwrap();
         parsed.handlers.iter().map(|name| (name.module.to_owned(), name.object.to_owned())).collect()
     }
 
@@ -214,8 +252,8 @@ mod tests {
 
     #[test]
     fn extensions_follow_the_bar() {
-        assert_eq!(parse(Phase::Content, "a b | .py .html").unwrap().extensions, [".py", ".html"]);
-        assert_eq!(parse(Phase::Content, "a|.py").unwrap().extensions, [".py"]);
+        assert_eq!(parse(ROLE, "a b | .py .html").unwrap().extensions, [".py", ".html"]);
+        assert_eq!(parse(ROLE, "a|.py").unwrap().extensions, [".py"]);
     }
 
     #[test]
@@ -232,7 +270,7 @@ mod tests {
             ("::b", "MP0203"),
             ("a::b::c", "MP0203"),
         ] {
-            let sentence = parse(Phase::Content, arguments).unwrap_err();
+            let sentence = parse(ROLE, arguments).unwrap_err();
             assert!(sentence.starts_with(number), "{arguments:?}: {sentence}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::httpd::Request;
+use crate::httpd::{Request, Server};
 use crate::interpreter::MAIN;
 
 use super::records::Settings;
@@ -28,6 +28,16 @@ pub fn interpreter_name<'r>(
         return directory.filter(|path| !path.is_empty()).map_or(Cow::Borrowed(MAIN), Cow::Owned);
     }
     Cow::Borrowed(request.server().hostname())
+}
+
+/// The name of the interpreter for a connection's handler: there is no file, so `PythonInterpPerDirectory` has no say.
+pub fn connection_interpreter_name<'c>(server: Server<'c>, settings: &Settings<'c>) -> &'c [u8] {
+    match settings.interpreter {
+        Some(name) => name,
+        // The directive stands outside of all sections.
+        None if settings.per_directive == Some(true) => MAIN,
+        None => server.hostname(),
+    }
 }
 
 /// The folder of the request's file, or the file itself if it is one, with a slash at the end.

@@ -7,7 +7,8 @@ use std::hash::{Hash, Hasher};
 use crate::ffi::httpd as raw;
 use crate::httpd::{self, Pool, Server, Table};
 
-use super::handlers::{HandlerList, Origin, Phase};
+use super::handlers::{HandlerEntry, HandlerList, Origin};
+use super::phase::Phase;
 
 /// A `PythonPath` expression and a hash of it.
 #[derive(Clone, Copy)]
@@ -33,6 +34,7 @@ pub struct Settings<'p> {
     pub path: Option<PathExpression<'p>>,
     pub auto_reload: Option<bool>,
     pub debug: Option<bool>,
+    pub pdb: Option<bool>,
     /// `PythonOption`s; an empty value removes one.
     pub options: Option<Table<'p>>,
 }
@@ -50,12 +52,17 @@ impl<'p> Settings<'p> {
             path: inner.path.or(outer.path),
             auto_reload: inner.auto_reload.or(outer.auto_reload),
             debug: inner.debug.or(outer.debug),
+            pdb: inner.pdb.or(outer.pdb),
             options,
         }
     }
 
     pub fn debug(&self) -> bool {
         self.debug.unwrap_or(false)
+    }
+
+    pub fn pdb(&self) -> bool {
+        self.pdb.unwrap_or(false)
     }
 
     pub fn auto_reload(&self) -> bool {
@@ -72,6 +79,7 @@ impl<'p> Settings<'p> {
             ("PythonPath", self.path.map(|path| path.text.as_bytes())),
             ("PythonAutoReload", flag(self.auto_reload)),
             ("PythonDebug", flag(self.debug)),
+            ("PythonEnablePdb", flag(self.pdb)),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -82,6 +90,50 @@ impl<'p> Settings<'p> {
 pub struct DirectoryConfig<'p> {
     pub settings: Settings<'p>,
     pub handlers: [Option<&'p HandlerList<'p>>; Phase::COUNT],
+    pub input_filters: &'p [FilterEntry<'p>],
+    pub output_filters: &'p [FilterEntry<'p>],
+    /// What `AuthBasicProvider python` asks.
+    pub basic_provider: Option<&'p HandlerEntry<'p>>,
+    /// What `AuthDigestProvider python` asks.
+    pub digest_provider: Option<&'p HandlerEntry<'p>>,
+}
+
+/// A filter with a Python handler.
+#[derive(Clone, Copy)]
+pub struct FilterEntry<'p> {
+    /// As httpd keeps it: in lower case.
+    pub name: &'p str,
+    pub handler: HandlerEntry<'p>,
+}
+
+impl<'p> FilterEntry<'p> {
+    pub fn new(name: &str, handler: HandlerEntry<'p>, pool: Pool<'p>) -> Self {
+        Self { name: pool.text(&name.to_ascii_lowercase()), handler }
+    }
+
+    /// A section's filters and one more, which replaces one of the same name.
+    pub fn with(filters: &[Self], more: Self, pool: Pool<'p>) -> &'p [Self] {
+        Self::merge(filters, &[more], pool)
+    }
+
+    fn merge(outer: &[Self], inner: &[Self], pool: Pool<'p>) -> &'p [Self] {
+        let mut all = inner.to_vec();
+        all.extend(outer.iter().filter(|entry| inner.iter().all(|own| own.name != entry.name)));
+        pool.slice(&all)
+    }
+
+    /// The filter of that name.
+    pub fn find<'f>(filters: &'f [Self], name: &[u8]) -> Option<&'f Self> {
+        filters.iter().find(|entry| entry.name.as_bytes() == name)
+    }
+}
+
+/// What `Require python` demands.
+#[derive(Clone, Copy)]
+pub struct Requirement<'p> {
+    pub handler: HandlerEntry<'p>,
+    /// The words behind the handler.
+    pub arguments: &'p [&'p str],
 }
 
 impl<'p> DirectoryConfig<'p> {
@@ -107,6 +159,8 @@ pub struct ServerConfig<'p> {
     pub settings: Settings<'p>,
     /// Not inherited by virtual hosts: each runs its own.
     pub imports: &'p [Import<'p>],
+    /// `PythonConnectionHandler`.
+    pub connection: Option<&'p HandlerEntry<'p>>,
 }
 
 /// This module's record of a server.
@@ -141,8 +195,19 @@ pub unsafe extern "C" fn merge_directory(
     // SAFETY: as said; records live longer than the pool of what is merged from them.
     let (pool, outer, inner) =
         unsafe { (Pool::from_raw(pool), &*outer.cast::<DirectoryConfig>(), &*inner.cast::<DirectoryConfig>()) };
-    let mut merged =
-        DirectoryConfig { settings: Settings::merge(&outer.settings, &inner.settings, pool), ..Default::default() };
+    let filters = |outer: &'static [FilterEntry<'static>], inner: &'static [FilterEntry<'static>]| match (outer, inner)
+    {
+        ([], only) | (only, []) => only,
+        (outer, inner) => FilterEntry::merge(outer, inner, pool),
+    };
+    let mut merged = DirectoryConfig {
+        settings: Settings::merge(&outer.settings, &inner.settings, pool),
+        handlers: Default::default(),
+        input_filters: filters(outer.input_filters, inner.input_filters),
+        output_filters: filters(outer.output_filters, inner.output_filters),
+        basic_provider: inner.basic_provider.or(outer.basic_provider),
+        digest_provider: inner.digest_provider.or(outer.digest_provider),
+    };
     for (index, place) in merged.handlers.iter_mut().enumerate() {
         *place = HandlerList::merge(outer.handlers[index], inner.handlers[index], pool);
     }
@@ -160,8 +225,11 @@ pub unsafe extern "C" fn merge_server(
     // SAFETY: as for `merge_directory`.
     let (pool, outer, inner) =
         unsafe { (Pool::from_raw(pool), &*outer.cast::<ServerConfig>(), &*inner.cast::<ServerConfig>()) };
-    let merged =
-        ServerConfig { settings: Settings::merge(&outer.settings, &inner.settings, pool), imports: inner.imports };
+    let merged = ServerConfig {
+        settings: Settings::merge(&outer.settings, &inner.settings, pool),
+        imports: inner.imports,
+        connection: inner.connection.or(outer.connection),
+    };
     let merged: *mut ServerConfig = pool.value(merged);
     merged.cast()
 }

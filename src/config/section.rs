@@ -51,6 +51,19 @@ impl<'p> Section<'p> {
         }
     }
 
+    /// A directory that is given by its path, as httpd writes it: canonical, with a slash at the end.
+    pub fn of_directory(path: &[u8], pool: Pool<'p>) -> Self {
+        let path = pool.c_string(path);
+        let mut canonical = std::ptr::null_mut();
+        let flags = raw::APR_FILEPATH_TRUENAME as i32;
+        // SAFETY: a C string, and a place for the result, which is made in the pool.
+        let merged = unsafe {
+            let status = raw::apr_filepath_merge(&mut canonical, std::ptr::null(), path.as_ptr(), flags, pool.as_ptr());
+            if status == 0 { bytes_at(canonical) } else { None }
+        };
+        Self::Directory(with_slash(merged.unwrap_or(path.to_bytes()), pool))
+    }
+
     unsafe fn from_argument(name: &str, is_location: bool, argument: *const std::ffi::c_char, pool: Pool<'p>) -> Self {
         // SAFETY: the argument is the rest of the section's line, up to its bracket.
         unsafe {
@@ -72,11 +85,7 @@ impl<'p> Section<'p> {
             if raw::apr_fnmatch_test(word) != 0 {
                 return Self::Wildcard(text);
             }
-            let mut canonical = std::ptr::null_mut();
-            let flags = raw::APR_FILEPATH_TRUENAME as i32;
-            let status = raw::apr_filepath_merge(&mut canonical, std::ptr::null(), word, flags, pool.as_ptr());
-            let path = if status == 0 { bytes_at(canonical).unwrap_or(text) } else { text };
-            Self::Directory(with_slash(path, pool))
+            Self::of_directory(text, pool)
         }
     }
 

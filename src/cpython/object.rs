@@ -373,6 +373,21 @@ impl<'i> Object<'i> {
         }
     }
 
+    /// Calls with as many arguments as there are.
+    pub fn call_with<'a>(&self, arguments: impl IntoIterator<Item = &'a Object<'i>>) -> Result<Object<'i>, Raised>
+    where
+        'i: 'a,
+    {
+        let pointers: Vec<_> = arguments.into_iter().map(Object::as_ptr).collect();
+        // SAFETY: attached; the arguments are alive for the call.
+        unsafe {
+            Object::owned(
+                self.attached,
+                py::PyObject_Vectorcall(self.as_ptr(), pointers.as_ptr(), pointers.len(), std::ptr::null_mut()),
+            )
+        }
+    }
+
     pub fn call_method<const N: usize>(&self, name: &CStr, arguments: [&Object<'i>; N]) -> Result<Object<'i>, Raised> {
         self.attribute(name)?.call(arguments)
     }

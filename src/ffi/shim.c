@@ -2,6 +2,7 @@
 
 #include "ap_mpm.h"
 #include "apr_optional.h"
+#include "apr_strings.h"
 #include "http_core.h"
 #include "mod_ssl.h"
 #include "scoreboard.h"
@@ -114,4 +115,59 @@ apr_time_t mp_shim_restart_time(void)
 unsigned int mp_shim_server_loglevel(const server_rec *s)
 {
     return (unsigned int)s->log.level;
+}
+
+int mp_shim_bucket_is_flush(apr_bucket *b)
+{
+    return APR_BUCKET_IS_FLUSH(b);
+}
+
+void mp_shim_bucket_move(apr_bucket *b, apr_bucket_brigade *bb)
+{
+    APR_BUCKET_REMOVE(b);
+    APR_BRIGADE_INSERT_TAIL(bb, b);
+}
+
+void mp_shim_brigade_concat(apr_bucket_brigade *to, apr_bucket_brigade *from)
+{
+    APR_BRIGADE_CONCAT(to, from);
+}
+
+apr_status_t mp_shim_bucket_split(apr_bucket *b, apr_size_t at)
+{
+    return apr_bucket_split(b, at);
+}
+
+apr_status_t mp_shim_bucket_setaside(apr_bucket *b, apr_pool_t *p)
+{
+    return apr_bucket_setaside(b, p);
+}
+
+apr_bucket *mp_shim_bucket_next(apr_bucket_brigade *bb, apr_bucket *b)
+{
+    apr_bucket *next = APR_BUCKET_NEXT(b);
+    return next == APR_BRIGADE_SENTINEL(bb) ? NULL : next;
+}
+
+static APR_OPTIONAL_FN_TYPE(ap_ssi_get_tag_and_value) *ssi_get_tag_and_value;
+
+int mp_shim_ssi_register(const char *tag, mp_ssi_handler *handler)
+{
+    APR_OPTIONAL_FN_TYPE(ap_register_include_handler) *add = APR_RETRIEVE_OPTIONAL_FN(ap_register_include_handler);
+    ssi_get_tag_and_value = APR_RETRIEVE_OPTIONAL_FN(ap_ssi_get_tag_and_value);
+    if (!add || !ssi_get_tag_and_value) {
+        return 0;
+    }
+    add((char *)tag, handler);
+    return 1;
+}
+
+void mp_shim_ssi_next(include_ctx_t *ctx, char **name, char **value)
+{
+    ssi_get_tag_and_value(ctx, name, value, SSI_VALUE_DECODED);
+}
+
+void mp_shim_ssi_error(include_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    SSI_CREATE_ERROR_BUCKET(ctx, f, bb);
 }

@@ -5,6 +5,7 @@
 #include "httpd.h"
 #include "apr_buckets.h"
 #include "util_filter.h"
+#include "mod_include.h"
 
 int mp_shim_brigade_empty(apr_bucket_brigade *bb);
 apr_bucket *mp_shim_brigade_first(apr_bucket_brigade *bb);
@@ -13,6 +14,15 @@ int mp_shim_bucket_is_metadata(apr_bucket *b);
 apr_status_t mp_shim_bucket_read(apr_bucket *b, const char **data, apr_size_t *len, apr_read_type_e block);
 void mp_shim_bucket_delete(apr_bucket *b);
 void mp_shim_brigade_append(apr_bucket_brigade *bb, apr_bucket *b);
+int mp_shim_bucket_is_flush(apr_bucket *b);
+/* The bucket behind one of a brigade's, NULL at its end. */
+apr_bucket *mp_shim_bucket_next(apr_bucket_brigade *bb, apr_bucket *b);
+/* Takes a bucket out of its brigade and puts it at the end of another. */
+void mp_shim_bucket_move(apr_bucket *b, apr_bucket_brigade *bb);
+/* Puts all buckets of a brigade at the end of another. */
+void mp_shim_brigade_concat(apr_bucket_brigade *to, apr_bucket_brigade *from);
+apr_status_t mp_shim_bucket_split(apr_bucket *b, apr_size_t at);
+apr_status_t mp_shim_bucket_setaside(apr_bucket *b, apr_pool_t *p);
 /* A bucket that no brigade holds: another one of the same data, and its end. */
 apr_status_t mp_shim_bucket_copy(apr_bucket *b, apr_bucket **copy);
 void mp_shim_bucket_destroy(apr_bucket *b);
@@ -31,5 +41,12 @@ int mp_shim_generation(void);
 apr_time_t mp_shim_restart_time(void);
 /* core's per-server settings that have no accessor. */
 unsigned int mp_shim_server_loglevel(const server_rec *s);
+/* mod_include's optional functions: a tag of its pages; 0 where it is not loaded. */
+typedef apr_status_t mp_ssi_handler(include_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb);
+int mp_shim_ssi_register(const char *tag, mp_ssi_handler *handler);
+/* The next parameter of a tag, its entities decoded; a NULL name at the end. */
+void mp_shim_ssi_next(include_ctx_t *ctx, char **name, char **value);
+/* Puts SSIErrorMsg into the page. */
+void mp_shim_ssi_error(include_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb);
 
 #endif

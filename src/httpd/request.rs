@@ -73,6 +73,23 @@ impl<'r> Request<'r> {
         unsafe { config_entry::<T>(self.fields().per_dir_config).as_ref() }
     }
 
+    /// This module's configuration for all of the request's server, outside of any section.
+    pub fn server_directory_config<T>(self) -> Option<&'r T> {
+        // SAFETY: the vector lives with the configuration; the entry was made by this module as a `T`.
+        unsafe { config_entry::<T>(self.server().fields().lookup_defaults).as_ref() }
+    }
+
+    /// Asks the client for its name and password as AuthType has it, unless somebody has done so in another way.
+    pub fn ask_for_authentication(self) {
+        // SAFETY: the request is live; httpd's functions copy what they keep.
+        unsafe {
+            let headers = Table::from_raw(self.fields().err_headers_out);
+            if headers.is_none_or(|headers| headers.get(b"WWW-Authenticate").is_none()) {
+                raw::ap_note_auth_failure(self.as_ptr());
+            }
+        }
+    }
+
     /// This module's own record of the request, if it has made one.
     pub fn record<T>(self) -> *mut T {
         // SAFETY: the vector lives with the request.

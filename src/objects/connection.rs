@@ -5,21 +5,57 @@ mod methods;
 
 use std::ffi::CStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::config::HandlerEntry;
 use crate::cpython::{Attached, Class, GetSet, Method, Object, Raised, new_instance};
 use crate::ffi::httpd as raw;
 use crate::httpd::{Connection, StreamError};
 use crate::interpreter::Interpreter;
 
 use super::equipment::{Equipment, equipment_of};
-use super::lease::Entered;
+use super::hlist::HlistObject;
+use super::lease::{Entered, Gate, Lease};
 use super::request::RequestShared;
 use super::table::TableObject;
+
+/// What the objects of a connection share while its own handler runs.
+pub struct ConnectionShared {
+    pub lease: Lease<raw::conn_rec>,
+    /// The handler, if that is why it is lent; the configuration that it is part of outlives the child.
+    entry: Option<HandlerEntry<'static>>,
+    /// The handler's turn is over: `conn.hlist.next()`.
+    passed: AtomicBool,
+}
+
+impl ConnectionShared {
+    /// For a connection whose handler, if any, is about to run.
+    pub fn new(entry: Option<HandlerEntry<'static>>) -> Arc<Self> {
+        Arc::new(Self { lease: Lease::new("the connection"), entry, passed: AtomicBool::new(false) })
+    }
+
+    /// The handler, until it was passed over.
+    pub fn entry(&self) -> Option<HandlerEntry<'static>> {
+        self.entry.filter(|_| !self.passed.load(Ordering::Relaxed))
+    }
+
+    pub fn pass(&self) {
+        self.passed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl AsRef<Gate> for ConnectionShared {
+    fn as_ref(&self) -> &Gate {
+        self.lease.gate()
+    }
+}
 
 /// Through what httpd lends the connection.
 enum Source {
     /// A request that came on it.
     Request(Arc<RequestShared>),
+    /// The connection's own handler.
+    Connection(Arc<ConnectionShared>),
 }
 
 /// A connection's object, usable while its source is lent.
@@ -31,6 +67,7 @@ pub struct ConnectionObject {
 /// The use of a connection by a method or member.
 enum InUse<'a> {
     Request(Entered<'a, raw::request_rec>),
+    Connection(Entered<'a, raw::conn_rec>),
 }
 
 impl InUse<'_> {
@@ -39,6 +76,8 @@ impl InUse<'_> {
         match self {
             // SAFETY: the request is lent, its connection outlives it, and this thread is the one that uses both.
             Self::Request(entered) => unsafe { Connection::from_raw((*entered.as_ptr()).connection) },
+            // SAFETY: lent, and this thread is the one that uses it.
+            Self::Connection(entered) => unsafe { Connection::from_raw(entered.as_ptr()) },
         }
     }
 }
@@ -51,7 +90,20 @@ impl ConnectionObject {
         interpreter: &'static Interpreter,
         shared: Arc<RequestShared>,
     ) -> Result<Object<'i>, Raised> {
-        let value = Self { source: Source::Request(shared), interpreter };
+        Self::make(attached, equipment, Self { source: Source::Request(shared), interpreter })
+    }
+
+    /// The object for the connection whose own handler runs.
+    pub fn of_connection<'i>(
+        attached: Attached<'i>,
+        equipment: &Equipment,
+        interpreter: &'static Interpreter,
+        shared: Arc<ConnectionShared>,
+    ) -> Result<Object<'i>, Raised> {
+        Self::make(attached, equipment, Self { source: Source::Connection(shared), interpreter })
+    }
+
+    fn make<'i>(attached: Attached<'i>, equipment: &Equipment, value: Self) -> Result<Object<'i>, Raised> {
         // SAFETY: the class was made from `ConnectionObject` in this interpreter.
         unsafe { new_instance(attached, equipment.classes.connection.as_ptr(), value) }
     }
@@ -60,6 +112,7 @@ impl ConnectionObject {
     fn enter(&self, attached: Attached<'_>) -> Result<InUse<'_>, Raised> {
         match &self.source {
             Source::Request(shared) => shared.lease.enter(attached).map(InUse::Request),
+            Source::Connection(shared) => shared.lease.enter(attached).map(InUse::Connection),
         }
     }
 
@@ -68,13 +121,17 @@ impl ConnectionObject {
         let equipment = equipment_of(attached, self.interpreter)?;
         match &self.source {
             Source::Request(shared) => TableObject::of_connection_notes(attached, equipment, Arc::clone(shared)),
+            Source::Connection(shared) => TableObject::of_notes(attached, equipment, Arc::clone(shared)),
         }
     }
 
     /// The handlers that run for the connection itself: none while a request of it is served.
     fn hlist<'i>(&self, attached: Attached<'i>) -> Result<Object<'i>, Raised> {
-        match self.source {
+        match &self.source {
             Source::Request(_) => Ok(Object::none(attached)),
+            Source::Connection(shared) => {
+                HlistObject::of_connection(attached, equipment_of(attached, self.interpreter)?, Arc::clone(shared))
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use crate::httpd::Server;
 use crate::interpreter::Interpreter;
 
 use super::connection::ConnectionObject;
+use super::filter::FilterObject;
 use super::finfo::FinfoObject;
 use super::hlist::HlistObject;
 use super::request::RequestObject;
@@ -23,6 +24,7 @@ pub struct Classes {
     pub table: Kept,
     pub finfo: Kept,
     pub hlist: Kept,
+    pub filter: Kept,
     pub server_return: Kept,
     pub body_error: Kept,
     pub client_gone: Kept,
@@ -54,6 +56,7 @@ impl Classes {
             table: class_of::<TableObject>(module)?.keep(),
             finfo: class_of::<FinfoObject>(module)?.keep(),
             hlist: class_of::<HlistObject>(module)?.keep(),
+            filter: class_of::<FilterObject>(module)?.keep(),
             server_return: exception_class(c"_apache.SERVER_RETURN", &exception)?,
             body_error: exception_class(c"_apache.RequestBodyError", &os_error)?,
             client_gone: exception_class(c"_apache.ClientGone", &connection_error)?,
@@ -71,6 +74,7 @@ impl Classes {
             table: again(&self.table),
             finfo: again(&self.finfo),
             hlist: again(&self.hlist),
+            filter: again(&self.filter),
             server_return: again(&self.server_return),
             body_error: again(&self.body_error),
             client_gone: again(&self.client_gone),
@@ -78,7 +82,7 @@ impl Classes {
     }
 
     /// Every class, for the garbage collector.
-    pub fn all(&self) -> [&Kept; 9] {
+    pub fn all(&self) -> [&Kept; 10] {
         [
             &self.request,
             &self.server,
@@ -86,6 +90,7 @@ impl Classes {
             &self.table,
             &self.finfo,
             &self.hlist,
+            &self.filter,
             &self.server_return,
             &self.body_error,
             &self.client_gone,
@@ -99,6 +104,8 @@ pub enum Resolved {
     Callable(Kept),
     /// The path goes through a class: it is made anew for each request.
     PerRequest(Kept),
+    /// Its module has no such function, and need not have it.
+    Missing,
 }
 
 /// A resolved handler in the cache.

@@ -3,18 +3,21 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
+use crate::config::HandlerEntry;
 use crate::cpython::{
     Arguments, Attached, Class, GetSet, Instance, Method, Object, Raised, Repr, getter, method, new_instance, repr_slot,
 };
 use crate::ffi::python as py;
 use crate::httpd::Request;
 
+use super::connection::ConnectionShared;
 use super::equipment::Equipment;
 use super::request::RequestShared;
 
-/// The list of handlers that is running for a request, seen from the one whose turn it is.
-pub struct HlistObject {
-    shared: Arc<RequestShared>,
+/// A list of handlers that is running, seen from the one whose turn it is.
+pub enum HlistObject {
+    OfRequest(Arc<RequestShared>),
+    OfConnection(Arc<ConnectionShared>),
 }
 
 /// A copy of what the list says of the handler whose turn it is.
@@ -22,6 +25,7 @@ struct Current {
     handler: String,
     directory: Option<Vec<u8>>,
     is_location: bool,
+    silent: bool,
 }
 
 type This<'a, 'i> = &'a Instance<'i, HlistObject>;
@@ -34,20 +38,40 @@ impl HlistObject {
         shared: Arc<RequestShared>,
     ) -> Result<Object<'i>, Raised> {
         // SAFETY: the class was made from `HlistObject` in this interpreter.
-        unsafe { new_instance(attached, equipment.classes.hlist.as_ptr(), Self { shared }) }
+        unsafe { new_instance(attached, equipment.classes.hlist.as_ptr(), Self::OfRequest(shared)) }
+    }
+
+    /// The list of a connection, which has one handler.
+    pub fn of_connection<'i>(
+        attached: Attached<'i>,
+        equipment: &Equipment,
+        shared: Arc<ConnectionShared>,
+    ) -> Result<Object<'i>, Raised> {
+        // SAFETY: the class was made from `HlistObject` in this interpreter.
+        unsafe { new_instance(attached, equipment.classes.hlist.as_ptr(), Self::OfConnection(shared)) }
     }
 
     /// The handler whose turn it is; `None` past the end.
     fn current(&self, attached: Attached<'_>) -> Result<Option<Current>, Raised> {
-        let used = self.shared.lease.enter(attached)?;
-        // SAFETY: the request is lent, and this thread is the one that uses it.
-        let request = unsafe { Request::from_raw(used.as_ptr()) };
-        let state = self.shared.state();
-        Ok(state.handlers.get(state.current).map(|entry| Current {
+        let describe = |entry: &HandlerEntry<'_>, filename| Current {
             handler: entry.text.to_owned(),
-            directory: entry.section.directory_for(request.filename()),
+            directory: entry.section.directory_for(filename),
             is_location: entry.section.is_location(),
-        }))
+            silent: entry.silent,
+        };
+        match self {
+            Self::OfRequest(shared) => {
+                let used = shared.lease.enter(attached)?;
+                // SAFETY: the request is lent, and this thread is the one that uses it.
+                let request = unsafe { Request::from_raw(used.as_ptr()) };
+                let state = shared.state();
+                Ok(state.handlers.get(state.current).map(|entry| describe(entry, request.filename())))
+            }
+            Self::OfConnection(shared) => {
+                let _used = shared.lease.enter(attached)?;
+                Ok(shared.entry().map(|entry| describe(&entry, None)))
+            }
+        }
     }
 }
 
@@ -65,7 +89,7 @@ fn directory<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
 }
 
 fn silent<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
-    part(this, |_| Object::int(this.attached(), 0))
+    part(this, |current| Object::int(this.attached(), current.silent.into()))
 }
 
 fn is_location<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
@@ -75,10 +99,17 @@ fn is_location<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
 fn next<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     let attached = this.attached();
-    let _used = this.shared.lease.enter(attached)?;
-    let mut state = this.shared.state();
-    state.current = state.handlers.len().min(state.current + 1);
-    drop(state);
+    match &**this {
+        HlistObject::OfRequest(shared) => {
+            let _used = shared.lease.enter(attached)?;
+            let mut state = shared.state();
+            state.current = state.handlers.len().min(state.current + 1);
+        }
+        HlistObject::OfConnection(shared) => {
+            let _used = shared.lease.enter(attached)?;
+            shared.pass();
+        }
+    }
     Ok(Object::none(attached))
 }
 
@@ -122,6 +153,6 @@ impl Repr for HlistObject {
             shown += &format!(",'directory':{}", quoted(Object::text(attached, directory)?)?);
         }
         let is_location = if current.is_location { "True" } else { "False" };
-        Object::str(attached, &format!("{shown},'is_location':{is_location},'silent':0}}"))
+        Object::str(attached, &format!("{shown},'is_location':{is_location},'silent':{}}}", i64::from(current.silent)))
     }
 }

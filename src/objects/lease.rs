@@ -71,6 +71,16 @@ impl<T> Lease<T> {
         self.pointer.store(pointer, Ordering::Release);
     }
 
+    /// Lends `pointer` until the guard is dropped, also by a panic.
+    ///
+    /// # Safety
+    /// As `lend`.
+    pub unsafe fn lend_during<'a>(&'a self, attached: Attached<'a>, pointer: *mut T) -> Lent<'a, T> {
+        // SAFETY: the caller's.
+        unsafe { self.lend(pointer) };
+        Lent { lease: self, attached }
+    }
+
     /// Takes it back; waits for a thread that is using it. This thread must not be attached, unless `attached` is given.
     pub fn suspend(&self, attached: Option<Attached<'_>>) {
         self.gate().acquire(attached);
@@ -183,6 +193,18 @@ impl<T> Entered<'_, T> {
 impl<T> Drop for Entered<'_, T> {
     fn drop(&mut self) {
         self.gate.release();
+    }
+}
+
+/// Something lent until this is dropped.
+pub struct Lent<'a, T> {
+    lease: &'a Lease<T>,
+    attached: Attached<'a>,
+}
+
+impl<T> Drop for Lent<'_, T> {
+    fn drop(&mut self) {
+        self.lease.suspend(Some(self.attached));
     }
 }
 

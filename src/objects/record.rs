@@ -21,6 +21,8 @@ pub struct Record {
     depth: usize,
     /// The pool has been told to dispose of this record.
     guarded: bool,
+    /// What runs at the end, behind what Python has registered for it.
+    at_end: Option<fn(*mut raw::request_rec)>,
 }
 
 /// A callback of a request: when dropped, also by a panic, nothing of the request can be reached through its objects any more.
@@ -29,20 +31,20 @@ pub struct Callback<'r> {
     attached: Attached<'r>,
     interpreter: &'static Interpreter,
     record: *mut Record,
-    outer: Option<(&'static str, &'static [HandlerEntry<'static>], usize)>,
+    outer: (Option<&'static str>, &'static [HandlerEntry<'static>], usize),
     status: i32,
     /// Ended first when the callback ends.
     serving: Option<Serving>,
 }
 
 impl<'r> Callback<'r> {
-    /// Lends the request to Python for a phase whose handlers run in `interpreter`, to which this thread is attached.
+    /// Lends the request to Python for what runs in `interpreter`, to which this thread is attached: a phase's handlers, named
+    /// as `req.phase` says it, or something in the midst of whatever phase there is.
     pub fn begin(
         attached: Attached<'r>,
         interpreter: &'static Interpreter,
         request: Request<'r>,
-        phase: Phase,
-        selected: &Selected<'r>,
+        running: Option<(&'static str, &Selected<'r>)>,
     ) -> Self {
         let record = Record::of(request);
         // SAFETY: the record is this request's own, and only its thread touches it.
@@ -51,14 +53,16 @@ impl<'r> Callback<'r> {
         // Inside another callback of the request, a thread that a handler has left behind may be using it.
         let _turn = own.turn(attached);
         let mut state = own.shared.state();
-        let outer = state.phase.map(|phase| (phase, state.handlers, state.current));
-        state.phase = Some(phase.directive());
-        state.extension = selected.extension.map(str::to_owned);
-        // SAFETY: the configuration outlives the callback, at whose end the reference is dropped.
-        state.handlers = unsafe {
-            std::mem::transmute::<&'r [HandlerEntry<'r>], &'static [HandlerEntry<'static>]>(selected.handlers)
-        };
-        state.current = 0;
+        let outer = (state.phase, state.handlers, state.current);
+        if let Some((phase, selected)) = running {
+            state.phase = Some(phase);
+            state.extension = selected.extension.map(str::to_owned);
+            // SAFETY: the configuration outlives the callback, at whose end the reference is dropped.
+            state.handlers = unsafe {
+                std::mem::transmute::<&'r [HandlerEntry<'r>], &'static [HandlerEntry<'static>]>(selected.handlers)
+            };
+            state.current = 0;
+        }
         drop(state);
         // SAFETY: the request is live during the callback, at whose end the lease is suspended.
         unsafe { own.shared.lease.lend(request.as_ptr()) };
@@ -84,17 +88,27 @@ impl<'r> Callback<'r> {
         }
     }
 
+    /// What the request's objects share.
+    pub fn shared(&self) -> Arc<RequestShared> {
+        Arc::clone(&self.record().shared)
+    }
+
     fn record(&self) -> &Record {
         // SAFETY: alive until the outermost callback ends.
         unsafe { &*self.record }
     }
 
-    /// Goes on to the next handler of the list; a handler may have skipped some with `req.hlist.next()`.
-    pub fn advance(&self) -> usize {
+    /// The handler whose turn it is; `None` past the end. Handlers can add to the list.
+    pub fn current(&self) -> Option<HandlerEntry<'r>> {
         let _turn = self.record().turn(self.attached);
-        let mut state = self.record().shared.state();
-        state.current += 1;
-        state.current
+        let state = self.record().shared.state();
+        state.handlers.get(state.current).copied()
+    }
+
+    /// Goes on to the next handler of the list; a handler may have skipped some with `req.hlist.next()`.
+    pub fn advance(&self) {
+        let _turn = self.record().turn(self.attached);
+        self.record().shared.state().current += 1;
     }
 
     /// The request's object in this interpreter, made at the first call.
@@ -117,20 +131,19 @@ impl Drop for Callback<'_> {
         if own.depth > 0 {
             let _turn = own.turn(self.attached);
             let mut state = own.shared.state();
-            let (phase, handlers, current) = self.outer.map_or((None, &[] as &[_], 0), |(p, h, c)| (Some(p), h, c));
-            (state.phase, state.handlers, state.current) = (phase, handlers, current);
+            (state.phase, state.handlers, state.current) = self.outer;
             return;
         }
         own.shared.suspend(self.attached);
-        let is_read = {
+        let is_needed = {
             let mut state = own.shared.state();
             state.phase = None;
             state.handlers = &[];
-            state.body.is_started()
+            state.is_needed()
         };
         own.let_go(self.attached, self.interpreter);
-        // What was read ahead of the body is for the request's other handlers.
-        if own.objects.is_empty() && !own.guarded && !is_read {
+        // What was read ahead of the body, say, is for the request's other handlers.
+        if own.objects.is_empty() && !own.guarded && !is_needed {
             self.request.set_record::<Record>(std::ptr::null_mut());
             // SAFETY: made by `begin`; nobody else has the pointer now.
             drop(unsafe { Box::from_raw(self.record) });
@@ -161,6 +174,7 @@ impl Record {
             objects: Vec::new(),
             depth: 0,
             guarded: false,
+            at_end: None,
         }));
         request.set_record(record);
         record
@@ -224,8 +238,14 @@ impl Disposal {
         // What objects that go with the request print still belongs to it.
         // SAFETY: the request is alive until its pool's own cleanups have run.
         let _scope = unsafe { LogScope::enter(Place::Request(self.request)) };
-        // SAFETY: the record was made by `of` and given to the pool once; the request lives as long as its pool. A
-        // cleanup that runs after this one finds no record, and makes another if it needs one.
+        self.run_cleanups();
+        // SAFETY: the record was made by `of` and given to the pool once.
+        if let Some(at_end) = unsafe { (*self.record).at_end } {
+            at_end(self.request);
+            self.run_cleanups();
+        }
+        // SAFETY: the request lives as long as its pool. A cleanup that runs after this one finds no record, and makes
+        // another if it needs one.
         let record = unsafe {
             Request::from_raw(self.request).set_record::<Record>(std::ptr::null_mut());
             Box::from_raw(self.record)
@@ -239,6 +259,47 @@ impl Disposal {
                 printed::flush(None);
             }
         }
+    }
+
+    /// Runs what `register_cleanup` was given, the last one first.
+    fn run_cleanups(&self) {
+        // SAFETY: the record is alive until `run` drops it, and nothing is lent between two cleanups.
+        let shared = unsafe { Arc::clone(&(*self.record).shared) };
+        loop {
+            let cleanup = shared.state().cleanups.pop();
+            let Some(cleanup) = cleanup else { break };
+            // SAFETY: the pool calls before anything in it goes, the request included.
+            unsafe { cleanup.run(&shared, self.request) };
+        }
+    }
+}
+
+/// Has `work` run when the request ends, after what Python has registered for it.
+pub fn at_end(request: Request<'_>, work: fn(*mut raw::request_rec)) {
+    // SAFETY: the record is this request's own, and only its thread touches it.
+    let record = unsafe { &mut *Record::of(request) };
+    record.at_end = Some(work);
+    record.guard(request);
+}
+
+/// Whether handlers were added to the request for a phase.
+pub fn has_added_handlers(request: Request<'_>, phase: Phase) -> bool {
+    let record: *const Record = request.record();
+    // SAFETY: null, or this request's own record.
+    unsafe { record.as_ref() }.is_some_and(|record| record.shared.has_added(phase))
+}
+
+/// The handlers that were added to the request for a phase.
+pub fn added_handlers<'r>(request: Request<'r>, phase: Phase) -> &'r [HandlerEntry<'r>] {
+    let record: *const Record = request.record();
+    // SAFETY: null, or this request's own record.
+    match unsafe { record.as_ref() } {
+        Some(record) if record.shared.has_added(phase) => {
+            let state = record.shared.state();
+            let added = state.added.iter().filter(|(known, _)| *known == phase);
+            request.pool().slice(&added.map(|(_, entry)| *entry).collect::<Vec<_>>())
+        }
+        _ => &[],
     }
 }
 

@@ -1,13 +1,15 @@
 //! `mp_request`.
 
+mod cleanups;
 mod members;
 mod methods;
 
 use std::cell::{RefCell, RefMut};
 use std::ffi::CStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::config::HandlerEntry;
+use crate::config::{FilterEntry, HandlerEntry, Phase};
 use crate::cpython::{
     Attached, Class, GetSet, Instance, Method, Object, Raised, Visitor, iterator_slots, new_instance,
 };
@@ -18,6 +20,8 @@ use crate::interpreter::Interpreter;
 
 use super::equipment::{Equipment, equipment_of};
 use super::lease::{Entered, Gate, Lease};
+
+pub use cleanups::Cleanup;
 
 /// What is known of a request beside httpd's own record; one for each request, whatever interpreters it visits.
 ///
@@ -43,12 +47,34 @@ pub struct RequestState {
     pub queued: u64,
     /// Related requests that are lent along with this one.
     pub relatives: Vec<Arc<RequestShared>>,
+    /// What is called when the request ends, the last one first.
+    pub cleanups: Vec<Cleanup>,
+    /// Handlers that `add_handler` has added for later phases. They live in the request's pool.
+    pub added: Vec<(Phase, HandlerEntry<'static>)>,
+    /// Filters that were registered for this request only. They live in the request's pool.
+    pub input_filters: Vec<FilterEntry<'static>>,
+    pub output_filters: Vec<FilterEntry<'static>>,
+}
+
+impl RequestState {
+    /// Whether later callbacks of the request need it.
+    pub fn is_needed(&self) -> bool {
+        self.body.is_started()
+            || self.queued > 0
+            || self.content_type_set
+            || !self.cleanups.is_empty()
+            || !self.added.is_empty()
+            || !self.input_filters.is_empty()
+            || !self.output_filters.is_empty()
+    }
 }
 
 /// What the objects of a request share.
 pub struct RequestShared {
     pub lease: Lease<raw::request_rec>,
     state: RefCell<RequestState>,
+    /// The phases of `RequestState::added`, one bit for each: httpd's hooks look here first.
+    added: AtomicU16,
 }
 
 // SAFETY: the state is reached only through the lease, which admits one thread at a time.
@@ -64,7 +90,7 @@ impl RequestShared {
             Some(related) => Lease::along(WHAT, related),
             None => Lease::new(WHAT),
         };
-        Arc::new(Self { lease, state: RefCell::default() })
+        Arc::new(Self { lease, state: RefCell::default(), added: AtomicU16::new(0) })
     }
 
     /// Lends the request once more, for what runs at its end, until the guard is dropped; as it is if it is lent already.
@@ -83,6 +109,16 @@ impl RequestShared {
     /// The state, for the thread that serves the request while nothing is lent or it has entered the lease.
     pub fn state(&self) -> RefMut<'_, RequestState> {
         self.state.borrow_mut()
+    }
+
+    /// Whether handlers were added for a phase.
+    pub fn has_added(&self, phase: Phase) -> bool {
+        self.added.load(Ordering::Relaxed) & (1 << phase as u16) != 0
+    }
+
+    /// Notes that handlers were added for a phase.
+    fn note_added(&self, phase: Phase) {
+        self.added.fetch_or(1 << phase as u16, Ordering::Relaxed);
     }
 
     /// Ends the time of the request, and of those that were lent along with it.

@@ -18,6 +18,7 @@ use crate::ffi::httpd as raw;
 use crate::ffi::python as py;
 use crate::httpd::Table;
 
+use super::connection::ConnectionShared;
 use super::equipment::Equipment;
 use super::request::RequestShared;
 use super::text;
@@ -65,6 +66,8 @@ enum Place {
     Request(Arc<RequestShared>, RequestTable),
     /// In the notes of a request's connection, for as long as the request is lent.
     ConnectionNotes(Arc<RequestShared>),
+    /// In the notes of a connection whose own handler runs, for as long as it is lent.
+    Notes(Arc<ConnectionShared>),
 }
 
 /// A table: ordered, several values under one key, keys compared without regard to case.
@@ -94,6 +97,15 @@ impl TableObject {
         Self::make(attached, equipment, Place::ConnectionNotes(shared))
     }
 
+    /// The live notes of a connection whose own handler runs.
+    pub fn of_notes<'i>(
+        attached: Attached<'i>,
+        equipment: &Equipment,
+        shared: Arc<ConnectionShared>,
+    ) -> Result<Object<'i>, Raised> {
+        Self::make(attached, equipment, Place::Notes(shared))
+    }
+
     /// An independent table with copies of the entries.
     pub fn with_entries<'i, 'a>(
         attached: Attached<'i>,
@@ -118,6 +130,12 @@ impl TableObject {
             Place::Own(entries) => return Ok(work(&mut *entries.lock().unwrap_or_else(PoisonError::into_inner))),
             Place::Request(shared, which) => (shared, Some(*which)),
             Place::ConnectionNotes(shared) => (shared, None),
+            Place::Notes(shared) => {
+                let used = shared.lease.enter(attached)?;
+                // SAFETY: the connection is lent, and only this thread uses it until `used` is dropped.
+                let table = unsafe { Table::from_raw((*used.as_ptr()).notes) };
+                return self.worked(attached, table, work);
+            }
         };
         let used = shared.lease.enter(attached)?;
         // SAFETY: the request is lent, and its connection outlives it; only this thread uses them until `used` is dropped.
@@ -125,6 +143,15 @@ impl TableObject {
             let request = &*used.as_ptr();
             Table::from_raw(which.map_or_else(|| (*request.connection).notes, |which| which.of(request)))
         };
+        self.worked(attached, table, work)
+    }
+
+    fn worked<R>(
+        &self,
+        attached: Attached<'_>,
+        table: Option<Table<'_>>,
+        work: impl FnOnce(&mut dyn Entries) -> R,
+    ) -> Result<R, Raised> {
         match table {
             Some(mut table) => Ok(work(&mut table)),
             None => Err(Raised::runtime_error(attached, format!("httpd has no {} here", self.name()))),
@@ -136,7 +163,7 @@ impl TableObject {
         match &self.place {
             Place::Own(_) => "table",
             Place::Request(_, which) => which.name(),
-            Place::ConnectionNotes(_) => "notes",
+            Place::ConnectionNotes(_) | Place::Notes(_) => "notes",
         }
     }
 

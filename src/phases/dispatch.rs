@@ -4,16 +4,58 @@ use crate::config::{DirectoryConfig, HandlerEntry, Phase, Selected, interpreter_
 use crate::cpython::{Attached, Exception, Object, Raised};
 use crate::ffi::httpd as raw;
 use crate::httpd::Request;
-use crate::interpreter::{self, Interpreter};
-use crate::objects::{Callback, Equipment, write_printed};
+use crate::interpreter::Interpreter;
+use crate::objects::{Callback, Equipment, added_handlers, has_added_handlers, write_printed};
 
-use super::child;
-use super::report::Failure;
-use super::resolve::{self, Target};
+use super::enter::{SERVER_ERROR, enter};
+use super::entry::request_entry;
+use super::report::{Failure, log_failure};
+use super::resolve::{self, Lookup};
 
 const OK: i32 = raw::OK as i32;
-pub const SERVER_ERROR: i32 = raw::HTTP_INTERNAL_SERVER_ERROR as i32;
-const UNAVAILABLE: i32 = raw::HTTP_SERVICE_UNAVAILABLE as i32;
+
+/// A hook of httpd's for one phase: decided before anything is set up, since httpd calls it for every request.
+///
+/// # Safety
+/// `request` is what httpd called the hook with.
+pub unsafe fn run_phase(request: *mut raw::request_rec, phase: Phase) -> i32 {
+    // SAFETY: the caller's.
+    unsafe {
+        if !has_handlers(Request::from_raw(request), phase) {
+            return raw::DECLINED;
+        }
+        request_entry(request, SERVER_ERROR, |request| run(request, phase))
+    }
+}
+
+/// Whether a phase has handlers for a request, whatever its file is called.
+pub fn has_handlers(request: Request<'_>, phase: Phase) -> bool {
+    let configured =
+        request.directory_config::<DirectoryConfig>().is_some_and(|config| config.handlers(phase).is_some());
+    configured || has_added_handlers(request, phase)
+}
+
+/// Runs a phase's handlers, those of the configuration and then those that were added to the request.
+pub fn run(request: Request<'_>, phase: Phase) -> i32 {
+    let Some(config) = request.directory_config::<DirectoryConfig>() else {
+        return raw::DECLINED;
+    };
+    // httpd logs no sub-request, which is where a main one's clean-up is seen to.
+    if !request.fields().main.is_null() {
+        super::ending::expect_end(request);
+    }
+    let configured = config.handlers(phase).and_then(|list| list.select(request.filename()));
+    let added = added_handlers(request, phase);
+    let selected = match (configured, added) {
+        (None, []) => return raw::DECLINED,
+        (Some(selected), []) => selected,
+        (None, added) => Selected { handlers: added, extension: None },
+        (Some(Selected { handlers, extension }), added) => {
+            Selected { handlers: request.pool().slice(&[handlers, added].concat()), extension }
+        }
+    };
+    Dispatch { request, config, phase, selected }.run()
+}
 
 /// A list of handlers about to run for a request.
 pub struct Dispatch<'r> {
@@ -21,60 +63,43 @@ pub struct Dispatch<'r> {
     pub config: &'r DirectoryConfig<'r>,
     pub phase: Phase,
     pub selected: Selected<'r>,
-    /// The results after which the next handler of the list runs.
-    pub continues: fn(i32) -> bool,
 }
 
 impl<'r> Dispatch<'r> {
     /// Runs the handlers; the result is the phase's.
     pub fn run(&self) -> i32 {
-        let Ok(runtime) = child::python() else {
-            tracing::error!(
-                "MP0402: {} is not run: Python cannot be used in this process (MP0101 or MP0107 says why)",
-                self.first()
-            );
-            return SERVER_ERROR;
-        };
-        let section = self.selected.handlers.first().map(|entry| &entry.section);
-        let name = interpreter_name(self.request, &self.config.settings, section);
-        let interpreter = match interpreter::get(runtime, &name) {
-            Ok(interpreter) => interpreter,
-            Err(error) => {
-                tracing::error!(
-                    "MP0403: {} is not run: interpreter '{}' could not be made: {error}",
-                    self.first(),
-                    String::from_utf8_lossy(&name)
-                );
-                return SERVER_ERROR;
-            }
-        };
-        let Some(guard) = interpreter.attach() else {
-            tracing::info!("MP0404: {} is not run: the child is about to end", self.first());
-            return UNAVAILABLE;
+        let first = self.selected.handlers.first();
+        let name = interpreter_name(self.request, &self.config.settings, first.map(|entry| &entry.section));
+        let (interpreter, guard) = match enter(&name, || first.map_or_else(String::new, HandlerEntry::describe)) {
+            Ok(entered) => entered,
+            Err(status) => return status,
         };
         let attached = guard.attached();
-        let callback = Callback::begin(attached, interpreter, self.request, self.phase, &self.selected);
+        let callback =
+            Callback::begin(attached, interpreter, self.request, Some((self.phase.directive(), &self.selected)));
         let status = self.run_all(attached, interpreter, &callback);
         write_printed(attached);
         status
     }
 
-    fn first(&self) -> String {
-        self.selected.handlers.first().map_or_else(String::new, |entry| describe(self.phase, entry))
-    }
-
-    fn run_all(&self, attached: Attached<'_>, interpreter: &'static Interpreter, callback: &Callback<'_>) -> i32 {
+    fn run_all(&self, attached: Attached<'_>, interpreter: &'static Interpreter, callback: &Callback<'r>) -> i32 {
         let mut status = raw::DECLINED;
-        let mut index = 0;
-        while let Some(entry) = self.selected.handlers.get(index) {
-            status = match self.run_one(attached, interpreter, callback, entry) {
-                Ok(status) => status,
-                Err(raised) => self.failed(attached, interpreter, callback, entry, raised.fetch(attached)),
-            };
-            if !(self.continues)(status) {
+        while let Some(entry) = callback.current() {
+            match self.run_one(attached, interpreter, callback, &entry) {
+                Ok(Some(returned)) => status = returned,
+                // The module has no function for this phase, which was said to be right.
+                Ok(None) => {
+                    callback.advance();
+                    continue;
+                }
+                Err(raised) => {
+                    return self.failed(attached, interpreter, callback, &entry, raised.fetch(attached));
+                }
+            }
+            if !self.phase.goes_on_after(status) {
                 break;
             }
-            index = callback.advance();
+            callback.advance();
         }
         status
     }
@@ -85,63 +110,14 @@ impl<'r> Dispatch<'r> {
         interpreter: &'static Interpreter,
         callback: &Callback<'_>,
         entry: &HandlerEntry<'_>,
-    ) -> Result<i32, Raised> {
+    ) -> Result<Option<i32>, Raised> {
         let equipment = crate::objects::equipment::equipment_of(attached, interpreter)?;
         let object = callback.object()?;
-        let target = resolve::resolve(attached, equipment, self.request, &self.config.settings, entry)?;
-        let returned = match &target {
-            Target::Callable(callable) => callable.call([&object]),
-            Target::PerRequest(module) => {
-                resolve::instantiate(module, entry.object, &object).and_then(|callable| callable.call([&object]))
-            }
-        };
-        match returned {
-            Ok(value) => self.status_of(&value, entry),
-            Err(raised) => self.server_return(attached, equipment, callback, raised, entry),
-        }
-    }
-
-    /// The result of a handler: exactly an `int`.
-    fn status_of(&self, value: &Object<'_>, entry: &HandlerEntry<'_>) -> Result<i32, Raised> {
-        let attached = value.attached();
-        if !value.is_exact_int() {
-            return Err(Raised::assertion_error(
-                attached,
-                format!(
-                    "Handler '{}' returned invalid return code: it must return an int such as apache.OK, not {}",
-                    entry.text,
-                    value.type_name()
-                ),
-            ));
-        }
-        status_number(value, entry)
-    }
-
-    /// `raise SERVER_RETURN(result[, status])` is a return; anything else stays an error.
-    fn server_return(
-        &self,
-        attached: Attached<'_>,
-        equipment: &Equipment,
-        callback: &Callback<'_>,
-        raised: Raised,
-        entry: &HandlerEntry<'_>,
-    ) -> Result<i32, Raised> {
-        let exception = raised.fetch(attached);
-        // SAFETY: the equipment is this interpreter's.
-        if !exception.is(&unsafe { equipment.classes.server_return.get(attached) }) {
-            return Err(exception.restore());
-        }
-        let arguments = exception.value().attribute(c"args")?.items()?;
-        if let Some(status) = arguments.get(1) {
-            if status.is_true()? {
-                let status = status_number(status, entry)?;
-                let _used = callback.enter()?;
-                self.request.set_status(status);
-            }
-        }
-        match arguments.first() {
-            Some(result) => self.status_of(result, entry),
-            None => Err(exception.restore()),
+        let lookup = Lookup::of_request(self.request, &self.config.settings);
+        match resolve::call(attached, equipment, &lookup, entry, &object, &[]) {
+            Ok(Some(value)) => status_of(&value, entry).map(Some),
+            Ok(None) => Ok(None),
+            Err(raised) => server_return(attached, equipment, callback, self.request, raised, entry).map(Some),
         }
     }
 
@@ -154,7 +130,11 @@ impl<'r> Dispatch<'r> {
         entry: &HandlerEntry<'_>,
         exception: Exception<'_>,
     ) -> i32 {
-        let failure = Failure { request: self.request, callback, phase: self.phase, entry, interpreter };
+        if self.phase.is_after_response() {
+            log_failure(attached, entry, interpreter, &exception);
+            return SERVER_ERROR;
+        }
+        let failure = Failure { request: self.request, callback, entry, interpreter };
         if let Some(equipment) = interpreter.equipment::<Equipment>() {
             // SAFETY: the equipment is this interpreter's.
             let (gone, body) =
@@ -170,9 +150,48 @@ impl<'r> Dispatch<'r> {
     }
 }
 
-/// A handler as messages name it: its directive, its text, and where it stands.
-pub fn describe(phase: Phase, entry: &HandlerEntry<'_>) -> String {
-    format!("{} '{}' ({}:{})", phase.directive(), entry.text, entry.origin.file, entry.origin.line)
+/// `raise SERVER_RETURN(result[, status])` is a return; anything else stays an error.
+pub fn server_return(
+    attached: Attached<'_>,
+    equipment: &Equipment,
+    callback: &Callback<'_>,
+    request: Request<'_>,
+    raised: Raised,
+    entry: &HandlerEntry<'_>,
+) -> Result<i32, Raised> {
+    let exception = raised.fetch(attached);
+    // SAFETY: the equipment is this interpreter's.
+    if !exception.is(&unsafe { equipment.classes.server_return.get(attached) }) {
+        return Err(exception.restore());
+    }
+    let arguments = exception.value().attribute(c"args")?.items()?;
+    if let Some(status) = arguments.get(1) {
+        if status.is_true()? {
+            let status = status_number(status, entry)?;
+            let _used = callback.enter()?;
+            request.set_status(status);
+        }
+    }
+    match arguments.first() {
+        Some(result) => status_of(result, entry),
+        None => Err(exception.restore()),
+    }
+}
+
+/// The result of a handler: exactly an `int`.
+pub fn status_of(value: &Object<'_>, entry: &HandlerEntry<'_>) -> Result<i32, Raised> {
+    let attached = value.attached();
+    if !value.is_exact_int() {
+        return Err(Raised::assertion_error(
+            attached,
+            format!(
+                "Handler '{}' returned invalid return code: it must return an int such as apache.OK, not {}",
+                entry.text,
+                value.type_name()
+            ),
+        ));
+    }
+    status_number(value, entry)
 }
 
 /// What a handler may return: httpd's own words and HTTP statuses. httpd would wait for ever on a request that says it is
@@ -192,9 +211,4 @@ fn status_number(value: &Object<'_>, entry: &HandlerEntry<'_>) -> Result<i32, Ra
         let shown = value.display();
         Raised::assertion_error(attached, format!("Handler '{}' returned {shown}, which is not a status", entry.text))
     })
-}
-
-/// Whether the content phase goes on to the next handler.
-pub fn content_continues(status: i32) -> bool {
-    status == OK
 }

@@ -2,7 +2,7 @@
 
 use crate::cpython;
 use crate::ffi::httpd as raw;
-use crate::httpd::{LogScope, Place, Request};
+use crate::httpd::{Connection, LogScope, Place, Request};
 
 /// Runs a request's callback; a panic in it becomes `failure` and one log entry.
 ///
@@ -19,6 +19,27 @@ pub unsafe fn request_entry(
     let request = unsafe { Request::from_raw(request) };
     cpython::caught(|| work(request)).unwrap_or_else(|panic| {
         tracing::error!("MP0102: mod_python has a defect: {panic}. The request is answered with {failure}, the child goes on; please report this.");
+        failure
+    })
+}
+
+/// Runs a connection's callback; a panic in it becomes `failure` and one log entry.
+///
+/// # Safety
+/// `connection` is what httpd called the hook with.
+pub unsafe fn connection_entry(
+    connection: *mut raw::conn_rec,
+    failure: i32,
+    work: impl FnOnce(Connection<'_>) -> i32,
+) -> i32 {
+    // SAFETY: the connection is live for the whole callback.
+    let _scope = unsafe { LogScope::enter(Place::Connection(connection)) };
+    // SAFETY: as above.
+    let connection = unsafe { Connection::from_raw(connection) };
+    cpython::caught(|| work(connection)).unwrap_or_else(|panic| {
+        tracing::error!(
+            "MP0102: mod_python has a defect: {panic}. The connection is ended, the child goes on; please report this."
+        );
         failure
     })
 }

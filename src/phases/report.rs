@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::config::{HandlerEntry, Phase};
+use crate::config::HandlerEntry;
 use crate::cpython::{Attached, Exception};
 use crate::ffi::httpd as raw;
 use crate::httpd::{Level, LogScope, Output, Request, write_entry};
 use crate::interpreter::Interpreter;
 use crate::objects::Callback;
 
-use super::dispatch::{SERVER_ERROR, describe};
+use super::enter::SERVER_ERROR;
 
 /// How much of a line of an exception's text is logged, in bytes: it may hold all that a client has sent.
 const LONGEST: usize = 4000;
@@ -18,14 +18,13 @@ const LONGEST: usize = 4000;
 pub struct Failure<'a> {
     pub request: Request<'a>,
     pub callback: &'a Callback<'a>,
-    pub phase: Phase,
     pub entry: &'a HandlerEntry<'a>,
     pub interpreter: &'static Interpreter,
 }
 
 impl Failure<'_> {
     fn described(&self) -> String {
-        format!("{} in interpreter '{}'", describe(self.phase, self.entry), self.interpreter.display_name())
+        format!("{} in interpreter '{}'", self.entry.describe(), self.interpreter.display_name())
     }
 
     /// The client went away while it was written to: its right, and no fault of the handler's.
@@ -50,12 +49,7 @@ impl Failure<'_> {
 
     /// Logs the error and decides what the client gets.
     pub fn report(&self, attached: Attached<'_>, exception: &Exception<'_>, debug: bool) -> i32 {
-        let (summary, traceback) = (summary(exception), exception.traceback());
-        // The log can be a pipe that somebody reads slowly.
-        attached.detach(|| {
-            tracing::error!("MP0401: {} raised {summary}", self.described());
-            log_traceback(&format!("{} {}", self.phase.directive(), self.entry.text), &traceback);
-        });
+        let traceback = log_failure(attached, self.entry, self.interpreter, exception);
         if debug { self.debug_page(attached, &traceback) } else { self.finish(attached, SERVER_ERROR) }
     }
 
@@ -95,19 +89,43 @@ impl Failure<'_> {
         }
         self.request.set_status(SERVER_ERROR);
         self.request.set_content_type(c"text/html");
-        let mut page =
-            format!("\n<pre>\nMod_python error: \"{} {}\"\n\n", self.phase.directive(), escape(self.entry.text));
-        for line in traceback.iter().flat_map(|entry| entry.lines()) {
-            page += &escape(line);
-            page.push('\n');
-        }
-        page += "</pre>\n";
+        let page = page(self.entry, traceback);
         let request = self.request;
         if attached.detach(|| Output::default().write(request, page.as_bytes(), false)).is_err() {
             tracing::info!("MP0405: {}: the client went away before the error page was sent", self.described());
         }
         raw::DONE
     }
+}
+
+/// Logs what a handler has raised; the traceback.
+pub fn log_failure(
+    attached: Attached<'_>,
+    entry: &HandlerEntry<'_>,
+    interpreter: &Interpreter,
+    exception: &Exception<'_>,
+) -> Vec<String> {
+    let (summary, traceback) = (summary(exception), exception.traceback());
+    // The log can be a pipe that somebody reads slowly.
+    attached.detach(|| {
+        tracing::error!(
+            "MP0401: {} in interpreter '{}' raised {summary}",
+            entry.describe(),
+            interpreter.display_name()
+        );
+        log_traceback(&format!("{} {}", entry.directive, entry.text), &traceback);
+    });
+    traceback
+}
+
+/// What `PythonDebug On` shows the client.
+pub fn page(entry: &HandlerEntry<'_>, traceback: &[String]) -> String {
+    let mut page = format!("\n<pre>\nMod_python error: \"{} {}\"\n\n", entry.directive, escape(entry.text));
+    for line in traceback.iter().flat_map(|entry| entry.lines()) {
+        page += &escape(line);
+        page.push('\n');
+    }
+    page + "</pre>\n"
 }
 
 /// What an exception says, in one line that is not too long.

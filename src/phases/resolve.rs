@@ -14,18 +14,65 @@ pub enum Target<'i> {
     Callable(Object<'i>),
     /// The module: the path goes through a class, of which each request gets an instance.
     PerRequest(Object<'i>),
+    /// The module has no such function, and need not have it.
+    Missing,
+}
+
+/// What a handler is looked up with.
+pub struct Lookup<'a> {
+    /// The request's file, which a pattern's directory follows from.
+    pub filename: Option<&'a [u8]>,
+    /// The time, in microseconds, as of the request's beginning.
+    pub now: i64,
+    pub settings: &'a Settings<'a>,
+}
+
+impl<'a> Lookup<'a> {
+    pub fn of_request(request: Request<'a>, settings: &'a Settings<'a>) -> Self {
+        Self { filename: request.filename(), now: request.fields().request_time, settings }
+    }
+}
+
+/// Finds a handler and calls it with `argument` and `more`; `None` if it is missing and may be.
+pub fn call<'i>(
+    attached: Attached<'i>,
+    equipment: &Equipment,
+    lookup: &Lookup<'_>,
+    entry: &HandlerEntry<'_>,
+    argument: &Object<'i>,
+    more: &[Object<'i>],
+) -> Result<Option<Object<'i>>, Raised> {
+    let callable = match resolve(attached, equipment, lookup, entry)? {
+        Target::Callable(callable) => callable,
+        Target::PerRequest(module) => instantiate(&module, entry.object, argument)?,
+        Target::Missing => return Ok(None),
+    };
+    if lookup.settings.pdb() && is_one_process() {
+        let debugging = Object::import(attached, c"mod_python._debugging")?;
+        let arguments = std::iter::once(&callable).chain([argument]).chain(more);
+        return debugging.attribute(c"run")?.call_with(arguments).map(Some);
+    }
+    match more {
+        [] => callable.call([argument]),
+        more => callable.call_with(std::iter::once(argument).chain(more)),
+    }
+    .map(Some)
+}
+
+/// Whether httpd was started with `-DONE_PROCESS` (or `-X`), and so has a terminal for a debugger.
+fn is_one_process() -> bool {
+    httpd::configuration::is_defined(c"ONE_PROCESS")
 }
 
 /// Finds a handler, importing its module if need be.
-pub fn resolve<'i>(
+fn resolve<'i>(
     attached: Attached<'i>,
     equipment: &Equipment,
-    request: Request<'_>,
-    settings: &Settings<'_>,
+    lookup: &Lookup<'_>,
     entry: &HandlerEntry<'_>,
 ) -> Result<Target<'i>, Raised> {
-    let key = entry.fingerprint ^ settings.path.map_or(0, |path| path.fingerprint);
-    let now = request.fields().request_time;
+    let Lookup { settings, now, .. } = *lookup;
+    let key = entry.fingerprint ^ settings.path.map_or(0, |path| path.fingerprint) ^ u64::from(entry.silent);
     let reload = settings.auto_reload();
     let known = equipment.handlers.with(attached, |handlers| {
         let cached = handlers.get_mut(&key).filter(|cached| is_same(cached, entry, settings.path))?;
@@ -39,16 +86,18 @@ pub fn resolve<'i>(
             match &cached.resolved {
                 Resolved::Callable(kept) => Target::Callable(kept.get(attached)),
                 Resolved::PerRequest(kept) => Target::PerRequest(kept.get(attached)),
+                Resolved::Missing => Target::Missing,
             }
         })
     });
     if let Some(target) = known {
         return Ok(target);
     }
-    let target = find(attached, equipment, request, settings, entry)?;
+    let target = find(attached, equipment, lookup, entry)?;
     let resolved = match &target {
         Target::Callable(object) => Resolved::Callable(object.clone().keep()),
         Target::PerRequest(module) => Resolved::PerRequest(module.clone().keep()),
+        Target::Missing => Resolved::Missing,
     };
     let cached = CachedHandler {
         resolved,
@@ -77,14 +126,14 @@ fn is_same(cached: &CachedHandler, entry: &HandlerEntry<'_>, path: Option<PathEx
 fn find<'i>(
     attached: Attached<'i>,
     equipment: &Equipment,
-    request: Request<'_>,
-    settings: &Settings<'_>,
+    lookup: &Lookup<'_>,
     entry: &HandlerEntry<'_>,
 ) -> Result<Target<'i>, Raised> {
+    let settings = lookup.settings;
     match settings.path {
         Some(path) => use_path(attached, equipment, path.text)?,
         None if !entry.section.is_location() => {
-            if let Some(directory) = entry.section.directory_for(request.filename()) {
+            if let Some(directory) = entry.section.directory_for(lookup.filename) {
                 add_directory(attached, &directory)?;
             }
         }
@@ -92,7 +141,18 @@ fn find<'i>(
     }
     let module = import(attached, equipment, entry.module, settings)?;
     let mut parts = entry.object.split('.');
-    let mut object = attribute(&module, &module, parts.next().unwrap_or_default())?;
+    let first = attribute(&module, &module, parts.next().unwrap_or_default());
+    let mut object = match first {
+        Err(raised) if entry.silent => {
+            let exception = raised.fetch(attached);
+            // SAFETY: a class of CPython's.
+            return match unsafe { exception.is_builtin(crate::ffi::python::PyExc_AttributeError) } {
+                true => Ok(Target::Missing),
+                false => Err(exception.restore()),
+            };
+        }
+        first => first?,
+    };
     for part in parts {
         if object.is_type() {
             return Ok(Target::PerRequest(module));
@@ -138,7 +198,7 @@ fn add_directory(attached: Attached<'_>, directory: &[u8]) -> Result<(), Raised>
 }
 
 /// The object of a handler whose path goes through a class: the class is called with the request.
-pub fn instantiate<'i>(module: &Object<'i>, path: &str, argument: &Object<'i>) -> Result<Object<'i>, Raised> {
+fn instantiate<'i>(module: &Object<'i>, path: &str, argument: &Object<'i>) -> Result<Object<'i>, Raised> {
     let mut object = module.clone();
     for (index, part) in path.split('.').enumerate() {
         if index > 0 && object.is_type() {

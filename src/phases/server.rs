@@ -84,6 +84,8 @@ pub unsafe extern "C" fn post_config(
                 );
             }
             generation.mutexes = Some(mutexes);
+            super::includes::register();
+            super::exports::register();
             raw::OK as c_int
         })
     }

@@ -6,6 +6,7 @@ mod cleanup;
 mod configuration;
 mod extensions;
 mod file;
+mod handlers;
 mod read;
 mod redirect;
 mod response;
@@ -45,6 +46,37 @@ pub(super) static METHODS: &[Method] = &[
         c"register_cleanup",
         cleanup::register_cleanup,
         c"register_cleanup(callable[, data])\n\nCall callable(data) when the request ends, the last registered first."
+    ),
+    method!(
+        RequestObject,
+        c"add_handler",
+        handlers::add_handler,
+        c"add_handler(phase, handler[, dir])\n\nHave another handler run in a phase of this request, behind those of the \
+          configuration."
+    ),
+    method!(
+        RequestObject,
+        c"register_input_filter",
+        handlers::register_input_filter,
+        c"register_input_filter(name, handler[, dir])\n\nMake an input filter known under a name, for this request."
+    ),
+    method!(
+        RequestObject,
+        c"register_output_filter",
+        handlers::register_output_filter,
+        c"register_output_filter(name, handler[, dir])\n\nMake an output filter known under a name, for this request."
+    ),
+    method!(
+        RequestObject,
+        c"add_input_filter",
+        handlers::add_input_filter,
+        c"add_input_filter(name)\n\nHave a filter, of this request or of httpd, in the way of the request's body."
+    ),
+    method!(
+        RequestObject,
+        c"add_output_filter",
+        handlers::add_output_filter,
+        c"add_output_filter(name)\n\nHave a filter, of this request or of httpd, in the way of the response."
     ),
     method!(
         RequestObject,

@@ -1,0 +1,132 @@
+//! What filters read, write and pass on.
+
+use crate::cpython::{Arguments, Method, Object, Raised, method};
+use crate::httpd::Read;
+
+use super::{FilterObject, InUse, This};
+
+pub(super) static METHODS: &[Method] = &[
+    method!(
+        FilterObject,
+        c"read",
+        read,
+        c"read([n])\n\nUp to n bytes, up to a megabyte without n, all there is if n is negative; b'' when nothing is there at the \
+          moment, None at the end."
+    ),
+    method!(FilterObject, c"readline", readline, c"readline([n])\n\nThe same up to the end of a line."),
+    method!(FilterObject, c"write", write, c"write(data)\n\nGive out text, or anything with the buffer interface."),
+    method!(FilterObject, c"flush", flush, c"flush()\n\nHave what was written passed on at once."),
+    method!(FilterObject, c"close", close, c"close()\n\nGive out the end. Nothing can be written behind it."),
+    method!(FilterObject, c"pass_on", pass_on, c"pass_on()\n\nGive out what was not read, as it is."),
+    method!(
+        FilterObject,
+        c"disable",
+        disable,
+        c"disable()\n\nHave everything from now on go through without the handler being called."
+    ),
+    Method::END,
+];
+
+fn read<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    read_some(this, &arguments, false)
+}
+
+fn readline<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    read_some(this, &arguments, true)
+}
+
+fn read_some<'i>(this: This<'_, 'i>, arguments: &Arguments<'i>, line: bool) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 1)?;
+    let attached = this.attached();
+    let given = arguments.get(0).map(|value| value.to_i64()).transpose()?;
+    let used = this.enter(attached)?;
+    refuse_closed(this, &used)?;
+    let most = given.and_then(|given| usize::try_from(given).ok());
+    // A negative size asks for everything; a line ends by itself.
+    let all = !line && given.is_some_and(|given| given < 0);
+    let read = this.with_stream(attached, &used, |stream, filter| {
+        let mut read = stream.read(filter, most, line)?;
+        while let (true, Read::Data(data)) = (all, &mut read) {
+            match stream.read(filter, None, false)? {
+                Read::Data(more) => data.extend_from_slice(&more),
+                Read::Nothing | Read::End => break,
+            }
+        }
+        Ok(read)
+    })?;
+    match read {
+        Read::Data(data) => Object::bytes(attached, &data),
+        Read::Nothing => Object::bytes(attached, b""),
+        Read::End => Ok(Object::none(attached)),
+    }
+}
+
+fn write<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(1, 1)?;
+    let data = arguments.required(0)?;
+    if data.is_str() {
+        give_out(this, data.to_utf8()?.as_bytes())
+    } else if data.is_bytes() {
+        give_out(this, data.to_bytes()?)
+    } else if data.has_buffer() {
+        data.with_buffer(|bytes| give_out(this, bytes))?
+    } else {
+        Err(Raised::type_error(
+            this.attached(),
+            format!("write() argument 1 must be str or a bytes-like object, not {}", data.type_name()),
+        ))
+    }
+}
+
+fn give_out<'i>(this: This<'_, 'i>, data: &[u8]) -> Result<Object<'i>, Raised> {
+    let attached = this.attached();
+    let used = this.enter(attached)?;
+    refuse_closed(this, &used)?;
+    if let (crate::httpd::Direction::Output, Some(request)) = (this.direction, used.filter().request()) {
+        // SAFETY: lent, and this thread is the one that uses it.
+        unsafe { (*used.0.as_ptr()).forget_length(request) };
+    }
+    this.with_stream(attached, &used, |stream, filter| stream.write(filter, data))?;
+    Ok(Object::none(attached))
+}
+
+fn flush<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 0)?;
+    let attached = this.attached();
+    let used = this.enter(attached)?;
+    refuse_closed(this, &used)?;
+    this.with_stream(attached, &used, |stream, filter| stream.flush(filter))?;
+    Ok(Object::none(attached))
+}
+
+fn close<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 0)?;
+    let attached = this.attached();
+    let used = this.enter(attached)?;
+    this.with_stream(attached, &used, |stream, filter| stream.close(filter))?;
+    Ok(Object::none(attached))
+}
+
+fn pass_on<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 0)?;
+    let attached = this.attached();
+    let used = this.enter(attached)?;
+    this.with_stream(attached, &used, |stream, filter| stream.pass_on(filter))?;
+    Ok(Object::none(attached))
+}
+
+fn disable<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 0)?;
+    let attached = this.attached();
+    let used = this.enter(attached)?;
+    // SAFETY: lent, and this thread is the one that uses it.
+    unsafe { (*used.0.as_ptr()).disabled = true };
+    Ok(Object::none(attached))
+}
+
+fn refuse_closed(this: This<'_, '_>, used: &InUse<'_>) -> Result<(), Raised> {
+    match used.context().stream.as_ref().is_some_and(|stream| stream.is_closed()) {
+        true => Err(Raised::value_error(this.attached(), "I/O operation on closed filter")),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,362 @@
+//! Filters: `PythonInputFilter`, `PythonOutputFilter`, and those that requests register for themselves.
+
+use crate::config::{DirectoryConfig, FilterFunctions, HandlerEntry, Settings, interpreter_name};
+use crate::cpython::{Attached, Exception, Raised};
+use crate::ffi::httpd as raw;
+use crate::httpd::{Asked, Brigade, Direction, Filter, Request, Stream};
+use crate::interpreter::Interpreter;
+use crate::objects::filter::{DYNAMIC, FilterContext, FilterObject};
+use crate::objects::{Callback, write_printed};
+
+use super::dispatch::server_return;
+use super::enter::{SERVER_ERROR, enter};
+use super::entry::request_entry;
+use super::report::{log_failure, page, summary};
+use super::resolve::{self, Lookup};
+
+/// What a filter returns when it has sent an error page itself.
+const ANSWERED: i32 = raw::AP_FILTER_ERROR;
+
+/// Makes the functions known to the directives and to requests.
+///
+/// # Safety
+/// Called while httpd registers the module's hooks.
+pub unsafe fn register() {
+    FilterFunctions { input, output }.install();
+    let name = std::ffi::CString::new(DYNAMIC).unwrap_or_default();
+    // SAFETY: httpd copies the name.
+    unsafe {
+        raw::ap_register_input_filter(name.as_ptr(), Some(input), None, raw::ap_filter_type_AP_FTYPE_RESOURCE);
+        raw::ap_register_output_filter(name.as_ptr(), Some(output), None, raw::ap_filter_type_AP_FTYPE_RESOURCE);
+    }
+}
+
+/// httpd's call of an output filter: the buckets are the filter's to take.
+unsafe extern "C" fn output(filter: *mut raw::ap_filter_t, brigade: *mut raw::apr_bucket_brigade) -> raw::apr_status_t {
+    // SAFETY: httpd's call: both are live.
+    unsafe {
+        let (this, brigade) = (Filter::from_raw(filter), Brigade::from_raw(brigade));
+        let Some(request) = this.request() else { return this.pass(brigade) };
+        let context = FilterContext::of(this, filter, request, Direction::Output);
+        request_entry(request.as_ptr(), ANSWERED, |request| Call { filter: this, request, context }.output(brigade))
+    }
+}
+
+/// httpd's call of an input filter: the buckets are to be put into the empty brigade.
+unsafe extern "C" fn input(
+    filter: *mut raw::ap_filter_t,
+    brigade: *mut raw::apr_bucket_brigade,
+    mode: raw::ap_input_mode_t,
+    block: raw::apr_read_type_e,
+    most: raw::apr_off_t,
+) -> raw::apr_status_t {
+    // SAFETY: httpd's call: both are live.
+    unsafe {
+        let (this, brigade) = (Filter::from_raw(filter), Brigade::from_raw(brigade));
+        let asked = Asked { mode, block, most };
+        let carries_data = !matches!(mode, raw::ap_input_mode_t_AP_MODE_INIT | raw::ap_input_mode_t_AP_MODE_EATCRLF);
+        let Some(request) = this.request().filter(|_| carries_data) else { return this.fetch(brigade, asked) };
+        let context = FilterContext::of(this, filter, request, Direction::Input);
+        request_entry(request.as_ptr(), ANSWERED, |request| {
+            Call { filter: this, request, context }.input(brigade, asked)
+        })
+    }
+}
+
+/// One call of httpd's.
+struct Call<'r> {
+    filter: Filter<'r>,
+    request: Request<'r>,
+    context: *mut FilterContext,
+}
+
+/// How a handler has ended.
+enum Outcome {
+    Returned,
+    /// Nothing more goes through; the status for httpd.
+    Failed(i32),
+}
+
+impl<'r> Call<'r> {
+    /// The context. Not to be held while Python runs or other filters do.
+    fn context(&self) -> &mut FilterContext {
+        // SAFETY: it lives as long as the request, and only this thread uses it.
+        unsafe { &mut *self.context }
+    }
+
+    /// The data, for this thread to use between two runs of the handler.
+    fn stream<R>(&self, work: impl FnOnce(&mut Stream) -> R) -> Option<R> {
+        let mut stream = self.context().stream.take()?;
+        let result = work(&mut stream);
+        self.context().stream = Some(stream);
+        Some(result)
+    }
+
+    fn output(&self, brigade: Brigade) -> i32 {
+        // What the handler writes to the request itself comes past its own filter.
+        if self.context().running {
+            return self.filter.pass(brigade);
+        }
+        if let Some(status) = self.context().failed {
+            brigade.clear();
+            return status;
+        }
+        if self.context().disabled {
+            return self.filter.pass(brigade);
+        }
+        self.stream(|stream| stream.receive(brigade));
+        loop {
+            let goes_on = self.stream(|stream| {
+                if stream.forward_metadata() {
+                    stream.pass_written(self.filter)?;
+                }
+                if stream.is_closed() {
+                    stream.drop_unread();
+                }
+                Ok(stream.has_unread())
+            });
+            match goes_on {
+                Some(Ok(true)) => {}
+                Some(Ok(false)) | None => break,
+                Some(Err(error)) => return self.refused(error),
+            }
+            if let Outcome::Failed(status) = self.run(None) {
+                return status;
+            }
+            if let Some(status) = self.after_output() {
+                return status;
+            }
+        }
+        match self.stream(|stream| stream.pass_written(self.filter)) {
+            Some(Err(error)) => self.refused(error),
+            _ => 0,
+        }
+    }
+
+    /// What is left to do when a handler of the response has returned; a status ends the call.
+    fn after_output(&self) -> Option<i32> {
+        if self.context().disabled {
+            let passed = self.stream(|stream| {
+                stream.forward_rest();
+                stream.pass_written(self.filter)
+            });
+            return Some(passed.and_then(Result::err).map_or(0, |error| self.refused(error)));
+        }
+        let left = self.stream(|stream| !stream.has_consumed() && stream.has_unread() && stream.drop_unread());
+        if left == Some(true) {
+            self.tell_once(
+                "MP0411",
+                "returned without reading: the response is dropped as far as it came by. It must read until it gets b'' or None, or call filter.pass_on()",
+            );
+        }
+        let closed = self.stream(|stream| match stream.has_ended() {
+            true => stream.close(self.filter),
+            false => Ok(()),
+        });
+        closed.and_then(Result::err).map(|error| self.refused(error))
+    }
+
+    fn input(&self, to: Brigade, asked: Asked) -> i32 {
+        if self.context().running {
+            // A handler that reads its request's body in the midst of filtering it.
+            return raw::APR_EGENERAL as i32;
+        }
+        if let Some(status) = self.context().failed {
+            return status;
+        }
+        // What is only looked at now is asked for once, and kept.
+        let upstream = match asked.mode {
+            raw::ap_input_mode_t_AP_MODE_SPECULATIVE => Asked { mode: raw::ap_input_mode_t_AP_MODE_READBYTES, ..asked },
+            _ => asked,
+        };
+        loop {
+            let ready = self.stream(|stream| match (stream.has_written(), stream.is_closed()) {
+                (true, _) => Some(stream.hand_over(to, asked)),
+                (false, true) => {
+                    to.append_end();
+                    Some(0)
+                }
+                (false, false) => None,
+            });
+            if let Some(status) = ready.flatten() {
+                return status;
+            }
+            if self.context().disabled {
+                return self.filter.fetch(to, asked);
+            }
+            if let Outcome::Failed(status) = self.run(Some(upstream)) {
+                return status;
+            }
+            if let Some(status) = self.after_input(asked) {
+                return status;
+            }
+        }
+    }
+
+    /// What is left to do when a handler of the body has returned; a status ends the call.
+    fn after_input(&self, asked: Asked) -> Option<i32> {
+        if self.context().disabled {
+            self.stream(Stream::forward_rest);
+            return None;
+        }
+        let (consumed, written) = self.stream(|stream| {
+            if stream.has_ended() {
+                // To write the end of a body does not fail.
+                let _ = stream.close(self.filter);
+            }
+            (stream.has_consumed(), stream.has_written())
+        })?;
+        if written {
+            return None;
+        }
+        if asked.block == raw::apr_read_type_e_APR_NONBLOCK_READ {
+            return Some(libc::EAGAIN);
+        }
+        if consumed {
+            return None;
+        }
+        self.tell_once(
+            "MP0412",
+            "returned without reading, writing or closing: the request's body cannot be read. It must read until it gets b'' or None and close the filter at None, or call filter.pass_on()",
+        );
+        Some(self.fail(SERVER_ERROR))
+    }
+
+    /// A filter behind this one has refused what it got, or the client is gone.
+    fn refused(&self, error: crate::httpd::FilterError) -> i32 {
+        self.context().failed = Some(error.status);
+        error.status
+    }
+
+    /// Ends the stream with an error.
+    fn fail(&self, status: i32) -> i32 {
+        self.stream(|stream| stream.fail(self.filter, self.request, status));
+        self.context().failed = Some(ANSWERED);
+        ANSWERED
+    }
+
+    fn tell_once(&self, number: &str, what: &str) {
+        if !std::mem::replace(&mut self.context().told, true) {
+            let described = self.context().entry.as_ref().map(HandlerEntry::describe).unwrap_or_default();
+            tracing::warn!("{number}: {described} {what}");
+        }
+    }
+
+    /// Runs the handler once.
+    fn run(&self, asked: Option<Asked>) -> Outcome {
+        let Some(entry) = self.context().entry else {
+            tracing::error!(
+                "MP0413: the filter '{}' is not run: it was added to a request for which no directive names its handler; have PythonInputFilter or PythonOutputFilter hold for the same section",
+                String::from_utf8_lossy(self.filter.name())
+            );
+            return Outcome::Failed(self.fail(SERVER_ERROR));
+        };
+        let Some(config) = self.request.directory_config::<DirectoryConfig>() else {
+            return Outcome::Failed(self.fail(SERVER_ERROR));
+        };
+        let name = interpreter_name(self.request, &config.settings, Some(&entry.section));
+        let (interpreter, guard) = match enter(&name, || entry.describe()) {
+            Ok(entered) => entered,
+            Err(status) => return Outcome::Failed(self.fail(status)),
+        };
+        self.stream(|stream| stream.begin(asked));
+        let attached = guard.attached();
+        let callback = Callback::begin(attached, interpreter, self.request, None);
+        self.context().running = true;
+        let called = self.call(attached, interpreter, &callback, &entry, &config.settings);
+        self.context().running = false;
+        let outcome = match called {
+            Ok(()) => Outcome::Returned,
+            Err(raised) => {
+                let exception = raised.fetch(attached);
+                self.raised(attached, interpreter, &callback, &entry, config.settings.debug(), &exception)
+            }
+        };
+        drop(callback);
+        write_printed(attached);
+        outcome
+    }
+
+    fn call(
+        &self,
+        attached: Attached<'_>,
+        interpreter: &'static Interpreter,
+        callback: &Callback<'_>,
+        entry: &HandlerEntry<'_>,
+        settings: &Settings<'_>,
+    ) -> Result<(), Raised> {
+        let equipment = crate::objects::equipment::equipment_of(attached, interpreter)?;
+        let direction = if self.context().stream.as_ref().is_some_and(|stream| stream.direction() == Direction::Input) {
+            Direction::Input
+        } else {
+            Direction::Output
+        };
+        let request = callback.object()?;
+        let (object, lease) = FilterObject::create(attached, interpreter, callback.shared(), direction, &request)?;
+        // SAFETY: the context lives as long as the request.
+        let lent = unsafe { lease.lend_during(attached, self.context) };
+        let lookup = Lookup::of_request(self.request, settings);
+        let called = resolve::call(attached, equipment, &lookup, entry, &object, &[]);
+        drop(lent);
+        match called {
+            Ok(_) => Ok(()),
+            // Its result is of no use here, but it may set the request's status.
+            Err(raised) => server_return(attached, equipment, callback, self.request, raised, entry).map(drop),
+        }
+    }
+
+    /// What an exception means for the stream.
+    fn raised(
+        &self,
+        attached: Attached<'_>,
+        interpreter: &'static Interpreter,
+        callback: &Callback<'_>,
+        entry: &HandlerEntry<'_>,
+        debug: bool,
+        exception: &Exception<'_>,
+    ) -> Outcome {
+        if let Some(status) = self.context().failed {
+            // Not its own: what it reads from or writes to has failed.
+            tracing::info!(
+                "MP0414: {} in interpreter '{}': {}",
+                entry.describe(),
+                interpreter.display_name(),
+                summary(exception)
+            );
+            self.stream(|stream| {
+                stream.drop_unread();
+            });
+            return Outcome::Failed(status);
+        }
+        let traceback = log_failure(attached, entry, interpreter, exception);
+        callback.take_back();
+        attached.detach(|| {
+            if debug && self.show(entry, &traceback) {
+                return Outcome::Returned;
+            }
+            Outcome::Failed(self.fail(SERVER_ERROR))
+        })
+    }
+
+    /// Writes the traceback in the place of the rest of the response; false where that cannot be.
+    fn show(&self, entry: &HandlerEntry<'_>, traceback: &[String]) -> bool {
+        let request = self.request;
+        let is_started = request.is_response_started();
+        if request.is_response_complete() || (is_started && request.has_length()) {
+            return false;
+        }
+        if !is_started {
+            request.forget_body_headers();
+            request.set_status(SERVER_ERROR);
+            request.set_content_type(c"text/html");
+        }
+        let shown = self.stream(|stream| {
+            if stream.direction() == Direction::Input || stream.is_closed() {
+                return false;
+            }
+            stream.drop_unread();
+            stream.write(self.filter, page(entry, traceback).as_bytes()).is_ok() && stream.close(self.filter).is_ok()
+        });
+        shown == Some(true)
+    }
+}

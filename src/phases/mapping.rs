@@ -1,0 +1,20 @@
+//! What a file is and how it is served: type and fixups.
+
+use std::ffi::c_int;
+
+use crate::config::Phase;
+use crate::ffi::httpd as raw;
+
+use super::dispatch::run_phase;
+
+/// httpd's `type_checker` hook.
+pub unsafe extern "C" fn type_checker(request: *mut raw::request_rec) -> c_int {
+    // SAFETY: httpd's hook.
+    unsafe { run_phase(request, Phase::Type) }
+}
+
+/// httpd's `fixups` hook.
+pub unsafe extern "C" fn fixups(request: *mut raw::request_rec) -> c_int {
+    // SAFETY: httpd's hook.
+    unsafe { run_phase(request, Phase::Fixup) }
+}
