@@ -38,7 +38,7 @@ static AUTHORIZATION: Provider<raw::authz_provider> = Provider(raw::authz_provid
 /// # Safety
 /// Called while httpd registers the module's hooks, with the pool that it gives.
 pub unsafe fn register(pool: *mut raw::apr_pool_t) {
-    // SAFETY: names and records are statics. They decide by URI: for a sub-request they are asked again.
+    // SAFETY: names and records are statics. They decide by URI, as the phases' hooks.
     unsafe {
         let by_uri = raw::AP_AUTH_INTERNAL_PER_URI as i32;
         raw::ap_register_auth_provider(

@@ -170,7 +170,8 @@ fn answers_are_truth_values_and_httpds_own() {
         ("apache.AUTHZ_GRANTED", 200, 200),
         ("False", 403, 401),
         ("apache.AUTHZ_DENIED", 403, 403),
-        ("apache.AUTHZ_DENIED_NO_USER", 401, 401),
+        // Nobody says who it is: httpd has that for an error of the configuration.
+        ("apache.AUTHZ_DENIED_NO_USER", 500, 401),
         ("apache.AUTHZ_NEUTRAL", 403, 403),
         ("apache.AUTHZ_GENERAL_ERROR", 500, 500),
     ] {

@@ -98,6 +98,7 @@ fn what_a_section_only_inherits_has_run() {
             "#,
         )
         .file("unset/.htaccess", "PythonOption some other")
+        .file("extension/x.html", "")
         .vhost("inner.test", "PythonInitHandler init::third")
         .vhost("unset.test", "PythonOption some thing")
         .start();

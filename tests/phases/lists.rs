@@ -56,6 +56,9 @@ fn in_each_phase_an_inner_list_replaces_the_outer_one() {
         .config(format!("<Directory \"${{HTDOCS}}/inner\">\n{}</Directory>", lines("inner")))
         .config(format!("<Location /place>\n{}</Location>", lines("inner")))
         .config("<Directory \"${HTDOCS}/unset\">\n    PythonOption some thing\n</Directory>")
+        .file("unset/x.x", "")
+        .file("inner/x.x", "")
+        .file("access/x.x", "")
         .file("access/.htaccess", lines("inner") + &lines("second"))
         .start();
     let all = |name: &str, directory: &str| {
@@ -204,7 +207,7 @@ fn what_stands_behind_the_response_is_chosen_by_section_too() {
             "#,
         )
         .start();
-    for (path, name) in [("/x.x", "outer"), ("/inner/x.x", "inner")] {
+    for (path, name) in [("/x.x", "outer"), ("/inner/x", "inner")] {
         server.get(path);
         let entries = server.wait_for_log(&format!("RAN for {path}: "), 2);
         assert!(entries[0].contains(&format!(" Log={name}(")), "{entries:?}");

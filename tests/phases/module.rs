@@ -148,6 +148,7 @@ fn what_fails_in_it_is_an_error_and_a_function_that_appears_is_used() {
         )
         .start();
     assert_eq!(server.get("/broken").status, 500);
+    server.wait_for_log("MP0401: PythonCleanupHandler 'broken'", 1);
     let entries = server.log_lines("MP0401");
     assert!(entries[0].contains("PythonTransHandler 'broken'"), "the first phase that the section has: {entries:?}");
     assert!(entries[0].contains("No module named 'no_such_thing'"), "{entries:?}");

@@ -105,6 +105,6 @@ fn a_request_that_httpd_refuses_is_logged_and_cleaned_up() {
     assert_eq!(refused.status, 400);
     // None of the phases before has run for it.
     let trails = trails(&server, "/no-host", 2);
-    assert_eq!(trails, ["/no-host: Log:", "/no-host: Log: Cleanup:"]);
+    assert_eq!(trails, ["/no-host: Log:t", "/no-host: Log:t Cleanup:t"]);
     assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
 }

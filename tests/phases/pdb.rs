@@ -41,7 +41,7 @@ fn runs_under_it(httpd: Httpd) {
     server.forget_log();
     // Nothing is there to be read any more: the debugger gives up, and so does the request.
     assert_eq!(server.get("/debugged").status, 500);
-    assert!(server.log_lines("MP0401")[0].contains("raised BdbQuit"), "{}", server.log());
+    assert!(server.log_lines("MP0401")[0].contains("raised BdbQuit: "), "{}", server.log());
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn a_threaded_httpd_of_one_process_too() {
 }
 
 #[test]
-fn one_process_is_what_the_command_line_says() {
-    runs_under_it(site(Mpm::Prefork).children(1).config("Define ONE_PROCESS"));
+fn one_process_can_be_said_in_another_way() {
+    runs_under_it(site(Mpm::Prefork).one_process_by("-DONE_PROCESS"));
 }
 
 #[test]

@@ -41,6 +41,10 @@ fn site(mpm: Mpm) -> Httpd {
         PythonLogHandler related::note
         AddHandler mod_python .py
         PythonHandler related::note
+        # httpd asks no more for what is configured like the request that it belongs to; URLs are told apart by sections for them.
+        <Location />
+            PythonOption some thing
+        </Location>
         "#,
     )
 }
@@ -90,6 +94,29 @@ for_each_mpm! {
         assert_eq!(steps(&server, "/page.shtml"), expected.concat());
         assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
     }
+}
+
+#[test]
+fn what_is_configured_like_its_main_request_may_be_seen_if_that_may() {
+    let source = "
+        from mod_python import apache
+        def access(req):
+            if not req.main:
+                req.asked = []
+            (req.main or req).asked.append(req.uri)
+            return apache.OK
+        def handler(req):
+            req.write(' '.join(req.main.asked))
+            return apache.OK
+    ";
+    let server = with_module(Mpm::OneChild, "same", source)
+        .config("PythonAccessHandler same::access\nPythonHandler same\nAddHandler mod_python .py\nAddOutputFilter INCLUDES .shtml")
+        .file("page.shtml", "<!--#include virtual=\"/beside.py\" --> <!--#include virtual=\"/other/part.py\" -->")
+        .file("beside.py", "")
+        .file("other/part.py", "")
+        .file("other/.htaccess", "PythonOption some thing")
+        .start();
+    assert_eq!(server.get("/page.shtml").text(), "/page.shtml /page.shtml /other/part.py\n", "{}", server.log());
 }
 
 #[test]
@@ -150,7 +177,7 @@ fn a_part_of_a_page_that_fails_before_its_content_leaves_the_page_alone() {
     let server = with_module(Mpm::OneChild, "broken", source)
         .config(
             "PythonDebug On\nPythonAccessHandler broken::access\nPythonHandler broken\nAddHandler mod_python .py\n\
-             AddOutputFilter INCLUDES .shtml\nDirectoryIndex broken.py",
+             AddOutputFilter INCLUDES .shtml\nDirectoryIndex broken.py\n<Location />\nPythonOption some thing\n</Location>",
         )
         .file("page.shtml", "[<!--#include virtual=\"/broken.py\" -->][<!--#include virtual=\"/whole.py\" -->]")
         .file("broken.py", "")

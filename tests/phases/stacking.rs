@@ -68,8 +68,8 @@ fn site() -> Httpd {
 fn ask(server: &Server, number: usize, phase: &str, status: i32) -> (Response, bool) {
     let response = server.get(&format!("/file?number={number}&phase={phase}&status={status}"));
     server.wait_for_log(&format!("END {number}"), 1);
-    assert_eq!(server.log_count(&format!("FIRST of {number},")), 1, "{phase} {status}: {}", server.log());
-    let second = server.log_count(&format!("SECOND of {number},"));
+    assert_eq!(server.log_count(&format!("FIRST of {number}")), 1, "{phase} {status}: {}", server.log());
+    let second = server.log_count(&format!("SECOND of {number}"));
     assert!(second <= 1);
     (response, second == 1)
 }
