@@ -60,7 +60,6 @@ const WRONG: &[(&str, &[&str])] = &[
     ("PythonInputFilter a b c", &["PythonInputFilter takes 1-2 arguments"]),
     ("PythonInputFilter who:: named", &["MP0203: PythonInputFilter", "'who::'"]),
     ("PythonInputFilter who \"two words\"", &["MP0216: PythonInputFilter", "'two words'", "SetInputFilter"]),
-    ("PythonInputFilter who \"\"", &["MP0216: PythonInputFilter", "''"]),
     ("PythonOutputFilter", &["PythonOutputFilter takes 1-2 arguments"]),
     ("PythonOutputFilter /srv/who.py named", &["MP0203: PythonOutputFilter", "'/srv/who.py'"]),
     ("PythonOutputFilter who one;two", &["MP0216: PythonOutputFilter", "'one;two'"]),

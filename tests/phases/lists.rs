@@ -58,6 +58,7 @@ fn in_each_phase_an_inner_list_replaces_the_outer_one() {
         .config("<Directory \"${HTDOCS}/unset\">\n    PythonOption some thing\n</Directory>")
         .file("unset/x.x", "")
         .file("inner/x.x", "")
+        .file("place/x.x", "")
         .file("access/x.x", "")
         .file("access/.htaccess", lines("inner") + &lines("second"))
         .start();
@@ -195,6 +196,7 @@ fn the_list_is_that_of_the_phase_and_can_be_passed_over() {
 #[test]
 fn what_stands_behind_the_response_is_chosen_by_section_too() {
     let server = site()
+        .file("inner/x", "")
         .config(
             r#"
             PythonHandler lists::outer

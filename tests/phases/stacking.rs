@@ -36,6 +36,8 @@ const STACK: &str = r#"
         is_it, query = wanted(req)
         if is_it:
             req.log_error("SECOND of %s" % query["number"][0], apache.APLOG_WARNING)
+            if req.phase == "PythonHandler":
+                req.write("content")
             return GOES_ON.get(req.phase, apache.DECLINED)
         if req.phase == "PythonAuthenHandler":
             req.user = "somebody"
