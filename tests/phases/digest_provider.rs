@@ -99,6 +99,20 @@ for_each_mpm! {
 }
 
 #[test]
+fn a_handler_asks_as_authtype_has_it() {
+    let source = "
+        from mod_python import apache
+        def authenhandler(req):
+            return apache.HTTP_UNAUTHORIZED
+    ";
+    let server =
+        site(Mpm::OneChild).file("lib/asks.py", source).config(section("/x", "PythonAuthenHandler asks")).start();
+    let response = server.get("/x");
+    let question = response.header("WWW-Authenticate").expect("a question");
+    assert!(response.status == 401 && question.starts_with("Digest realm=\"the realm\", nonce="), "{question}");
+}
+
+#[test]
 fn answers_are_hashes_none_and_httpds_own() {
     let server = site(Mpm::OneChild)
         .config(section("/x", "AuthDigestProvider python\nPythonAuthDigestProvider users::answer"))

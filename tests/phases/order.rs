@@ -99,6 +99,18 @@ fn what_another_module_answers_passes_through_the_phases_too() {
 }
 
 #[test]
+fn requests_for_no_file_pass_through() {
+    let server = site(Mpm::OneChild).start();
+    for (method, target, uri, status) in
+        [("OPTIONS", "*", "*", 200), ("TRACE", "/traced", "/traced", 200), ("GET", "/a%2f", "/a/", 404)]
+    {
+        assert_eq!(server.request(method, target).send().status, status, "{method} {target}");
+        assert_eq!(trails(&server, uri, 2).len(), 2, "{method} {target}");
+    }
+    assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
+}
+
+#[test]
 fn a_request_that_httpd_refuses_is_logged_and_cleaned_up() {
     let server = site(Mpm::OneChild).start();
     let refused = server.request("GET", "/no-host").header("Host", "a b").send();
