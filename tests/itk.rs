@@ -87,6 +87,43 @@ fn all_left(server: &Server) -> Vec<String> {
 }
 
 itk_tests! {
+    fn phases_before_the_directory_is_known_have_the_rights_of_the_child() {
+        let server = two_users(site(Mpm::Prefork))
+            .file(
+                "lib/rights.py",
+                "
+                import os, pwd
+                from mod_python import apache
+                def rights(req):
+                    capabilities = [line.split()[1] for line in open('/proc/self/status') if line.startswith('CapEff')]
+                    may = 'more' if int(capabilities[0], 16) else 'no more'
+                    text = '%s as %s, %s' % (req.phase[6:-7], pwd.getpwuid(os.geteuid()).pw_name, may)
+                    req.log_error('RIGHTS of ' + text, apache.APLOG_WARNING)
+                    return apache.DECLINED if req.phase != 'PythonHandler' else apache.OK
+                ",
+            )
+            .config(
+                "PythonPostReadRequestHandler rights::rights\nPythonTransHandler rights::rights\n\
+                 PythonHeaderParserHandler rights::rights\nPythonHandler rights::rights\n\
+                 PythonLogHandler rights::rights\nPythonCleanupHandler rights::rights\n",
+            )
+            .start();
+        assert_eq!(server.request("GET", "/x").host("nobody.test").send().status, 200);
+        let entries = server.wait_for_log("RIGHTS of ", 6);
+        let rights: Vec<_> = entries.iter().filter_map(|entry| entry.split("RIGHTS of ").nth(1)).collect();
+        assert_eq!(
+            rights,
+            [
+                "PostReadRequest as www-data, more",
+                "Trans as www-data, more",
+                "HeaderParser as nobody, no more",
+                " as nobody, no more",
+                "Log as nobody, no more",
+                "Cleanup as nobody, no more",
+            ]
+        );
+    }
+
     fn handlers_run_as_the_user_of_their_virtual_host() {
         let server = two_users(site(Mpm::Prefork))
             .file(
