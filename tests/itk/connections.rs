@@ -1,11 +1,10 @@
 //! The process of a connection: its user, its interpreters, its threads and locks.
 
-use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::fixture::{Mpm, Server, python_version, wait_until};
-use crate::who::{Answer, ask, distinct, has_own_gil, site};
-use crate::{PROBE, SOON, all_left, itk_tests, leaving, left, over_one_connection, two_users};
+use crate::fixture::{Httpd, Mpm, python_version, wait_until};
+use crate::who::{self, Answer, ask, distinct, has_own_gil, site};
+use crate::{PROBE, SOON, itk_tests, leaving, left, over_one_connection, two_users};
 
 itk_tests! {
     fn handlers_run_as_the_user_of_their_virtual_host() {

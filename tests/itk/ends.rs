@@ -1,11 +1,11 @@
 //! The ends of such processes: exit functions, crashes, stops and restarts.
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::fixture::{Mpm, Server, python_version, wait_until};
-use crate::who::{Answer, ask, distinct, has_own_gil, site};
-use crate::{PROBE, SOON, all_left, itk_tests, leaving, left, over_one_connection, two_users};
+use crate::fixture::{Mpm, Server, wait_until};
+use crate::who::{Answer, ask, site};
+use crate::{all_left, itk_tests, leaving, left, over_one_connection, two_users};
 
 itk_tests! {
     fn exit_functions_run_in_the_process_in_which_they_were_registered() {
