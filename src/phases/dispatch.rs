@@ -117,7 +117,10 @@ impl<'r> Dispatch<'r> {
         match resolve::call(attached, equipment, &lookup, entry, &object, &[]) {
             Ok(Some(value)) => status_of(&value, entry).map(Some),
             Ok(None) => Ok(None),
-            Err(raised) => server_return(attached, equipment, callback, self.request, raised, entry).map(Some),
+            Err(raised) => server_return(attached, equipment, raised, entry, |status| {
+                callback.set_status(status)
+            })
+            .map(Some),
         }
     }
 
@@ -146,6 +149,11 @@ impl<'r> Dispatch<'r> {
                 return failure.broken_body(attached, &exception);
             }
         }
+        // SAFETY: a class of CPython's.
+        let is_os_error = unsafe { exception.is_builtin(crate::ffi::python::PyExc_OSError) };
+        if is_os_error && callback.is_answered() {
+            return failure.answered(&exception);
+        }
         failure.report(attached, &exception, self.config.settings.debug())
     }
 }
@@ -154,10 +162,9 @@ impl<'r> Dispatch<'r> {
 pub fn server_return(
     attached: Attached<'_>,
     equipment: &Equipment,
-    callback: &Callback<'_>,
-    request: Request<'_>,
     raised: Raised,
     entry: &HandlerEntry<'_>,
+    set_status: impl FnOnce(i32) -> Result<(), Raised>,
 ) -> Result<i32, Raised> {
     let exception = raised.fetch(attached);
     // SAFETY: the equipment is this interpreter's.
@@ -167,9 +174,7 @@ pub fn server_return(
     let arguments = exception.value().attribute(c"args")?.items()?;
     if let Some(status) = arguments.get(1) {
         if status.is_true()? {
-            let status = status_number(status, entry)?;
-            let _used = callback.enter()?;
-            request.set_status(status);
+            set_status(status_number(status, entry)?)?;
         }
     }
     match arguments.first() {
