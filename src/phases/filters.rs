@@ -100,6 +100,7 @@ impl<'r> Call<'r> {
         }
         // What the handler writes to the request itself comes past its own filter, behind what it has written to that.
         if self.context().running || self.context().stream.is_none() {
+            self.context().forget_length(self.request);
             return match self.stream(|stream| stream.pass_written(self.filter)) {
                 Some(Err(error)) => self.refused(error),
                 _ => self.filter.pass(brigade),

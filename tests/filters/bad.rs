@@ -157,8 +157,11 @@ for_each_mpm! {
                 let head = format!("Mod_python error: &quot;PythonOutputFilter f::{name}&quot;").replace("&quot;", "\"");
                 assert!(text.contains(&head) && text.contains("ValueError: on purpose") && text.ends_with("</pre>\n"), "{text}");
                 assert!(status == 200 || response.header("Content-Type") == Some("text/html"), "{response:?}");
-                let response = connection.exchange(&server.request("GET", "/docs/doc.txt").keep_alive());
-                assert_eq!(response.text(), "Hello, world!", "{name}");
+                // httpd closes the connection after a 500.
+                if status == 200 {
+                    let response = connection.exchange(&server.request("GET", "/docs/doc.txt").keep_alive());
+                    assert_eq!(response.text(), "Hello, world!", "{name}");
+                }
                 only_entry(&server, "MP0401");
             }
         }

@@ -103,7 +103,6 @@ fn a_filter_is_made_known_where_it_can_be() {
     for (line, part) in [
         ("PythonOutputFilter", "PythonOutputFilter takes 1-2 arguments"),
         ("PythonOutputFilter f a b", "PythonOutputFilter takes 1-2 arguments"),
-        ("PythonInputFilter f \"\"", "MP0216: PythonInputFilter: ''"),
         ("PythonOutputFilter f::x a;b", "MP0216: PythonOutputFilter: 'a;b'"),
         ("PythonOutputFilter f::x \"a b\"", "MP0216: PythonOutputFilter: 'a b'"),
         ("PythonOutputFilter f:: x", "MP0203: PythonOutputFilter"),

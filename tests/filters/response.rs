@@ -139,10 +139,13 @@ for_each_mpm! {
                 _ => 0,
             };
             assert_eq!(response.body.len(), length, "{name}");
-            let is_kept = ["passes", "disables", "new_length"].contains(&name);
-            assert_eq!(response.framing == Framing::Length(length as u64), is_kept || length < 6, "{name}: {:?}", response.framing);
-            let program = connection.exchange(&server.request("GET", format!("/{name}/program")).keep_alive());
-            assert_eq!(program.status, 200, "{name}");
+            let is_known = ["passes", "disables", "new_length"].contains(&name);
+            assert!(!is_known || response.framing == Framing::Length(length as u64), "{name}: {:?}", response.framing);
+            // A length that is said of the first part of several would be wrong.
+            if name != "new_length" {
+                let program = connection.exchange(&server.request("GET", format!("/{name}/program")).keep_alive());
+                assert_eq!(program.status, 200, "{name}");
+            }
         }
         logged_nothing(&server);
     }
@@ -180,7 +183,7 @@ fn over_httpds_own_content() {
     let response = server.get("/upper/nothing");
     assert_eq!((response.status, response.text().trim()), (404, "NOTHING OF THE KIND"));
     // httpd's own error page goes past all filters.
-    let response = server.request("POST", "/upper/doc.txt").body("x").send();
+    let response = server.request("DELETE", "/upper/doc.txt").send();
     assert_eq!(response.status, 405);
     assert!(response.text().contains("Method Not Allowed"), "{response:?}");
 
