@@ -108,8 +108,8 @@ impl Brigade {
 
     /// Appends a copy of these bytes, to a bucket that has room if there is one: a program may write byte by byte.
     pub(super) fn append_copy(self, data: &[u8]) {
-        // SAFETY: the bytes are copied; without a function to flush with it cannot fail.
-        unsafe { raw::apr_brigade_write(self.as_ptr(), None, ptr::null_mut(), data.as_ptr().cast(), data.len()) };
+        // SAFETY: the brigade is live, and the bytes are copied.
+        unsafe { raw::mp_shim_brigade_write(self.as_ptr(), data.as_ptr().cast(), data.len()) }
     }
 }
 

@@ -70,7 +70,12 @@ const PROGRAMS: &str = r#"
     passing_in = passing
 
     def hundredfold(filter):
-        change(filter, lambda data: data * 100)
+        data = filter.read(8192)
+        while data:
+            filter.write(data * 100)
+            data = filter.read(8192)
+        if data is None:
+            filter.close()
 "#;
 
 fn serving(mpm: Mpm) -> Server {
