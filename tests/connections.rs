@@ -40,6 +40,8 @@ fn site(mpm: Mpm, handler: &str, programs: &str) -> Httpd {
         .file("lib/c.py", format!("{COMMON}\n{}", dedented(programs)))
         .binary_file("doc.txt", "Hello, world!")
         .config("PythonPath \"['${HTDOCS}/lib'] + sys.path\"\nPythonOption scratch ${SCRATCH}\nListen 127.0.0.2:${PORT}")
+        // The server may speak first.
+        .config("AcceptFilter http none")
         .config(format!("<VirtualHost 127.0.0.2:${{PORT}}>\nServerName other.test\nPythonConnectionHandler {handler}\n</VirtualHost>"))
 }
 
@@ -73,7 +75,9 @@ fn still_serves(server: &Server, children: &[u32]) {
 /// Nothing was logged as an error or a warning.
 #[track_caller]
 fn logged_nothing(server: &Server) {
-    let found: Vec<_> = [":crit]", ":error]", ":warn]"].iter().flat_map(|level| server.log_lines(level)).collect();
+    let found = [":crit]", ":error]", ":warn]"].into_iter().flat_map(|level| server.log_lines(level));
+    // prefork's about children that are all busy.
+    let found: Vec<_> = found.filter(|line| !line.contains("AH00161")).collect();
     assert!(found.is_empty(), "{found:#?}");
 }
 
@@ -273,6 +277,14 @@ for_each_lasting_mpm! {
         ] {
             let server = site(mpm, &format!("c::{handler}"), RESULTS).children(1).start();
             let children = server.child_pids();
+            // A connection is looked at once, however many requests come on it.
+            if handler == "reads_and_declines" {
+                let mut connection = connect(&server);
+                for _ in 0..3 {
+                    let response = connection.exchange(&server.request("GET", "/doc.txt").keep_alive());
+                    assert_eq!(response.text(), "Hello, world!", "{}", server.log());
+                }
+            }
             for _ in 0..2 {
                 server.forget_log();
                 let found = after(&server, GET);
@@ -394,8 +406,10 @@ for_each_mpm! {
         server.graceful();
         connection.send("after\n");
         assert_eq!(connection.read_bytes(6), b"after\n");
-        // A new one is served meanwhile.
-        assert_eq!(after(&server, "new\n"), "new\n");
+        // A new one is served meanwhile, where another child can be.
+        if mpm != Mpm::OneChild {
+            assert_eq!(after(&server, "new\n"), "new\n");
+        }
         connection.finish_sending();
         assert_eq!(connection.read_to_end(), b"");
         logged_nothing(&server);
@@ -508,10 +522,11 @@ fn http_2_streams_are_no_connections() {
     let server = site(Mpm::Event, "c::counts\nProtocols h2c http/1.1", programs).module("http2").start();
     let url = format!("http://{}/doc.txt", other(&server));
     let output = Command::new("curl")
-        .args(["-s", "--http2-prior-knowledge", "-w", " %{http_version}\n", &url, &url])
+        .args(["-s", "--http2-prior-knowledge", "-w", " %{http_version}", &url])
         .output()
         .expect("curl runs");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "Hello, world! 2\nHello, world! 2\n", "{}", server.log());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "Hello, world! 2", "{}", server.log());
+    // The connection itself was looked at, the stream on it not.
     assert_eq!(std::fs::read_to_string(server.scratch().join("count")).expect("the file"), "x");
     logged_nothing(&server);
 }
