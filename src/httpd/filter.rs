@@ -3,7 +3,8 @@
 mod stream;
 
 use std::ffi::CString;
-use std::ptr;
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
 
 use crate::ffi::httpd as raw;
 
@@ -84,26 +85,32 @@ type OutputFunction = unsafe extern "C" fn(*mut raw::ap_filter_t, *mut raw::apr_
 
 /// One filter in the way of a request, during a call of httpd's.
 #[derive(Clone, Copy)]
-pub struct Filter<'f>(&'f raw::ap_filter_t);
+pub struct Filter<'f>(NonNull<raw::ap_filter_t>, PhantomData<&'f ()>);
 
 impl<'f> Filter<'f> {
     /// # Safety
     /// `filter` is live during `'f`, in the way of a live request, and used by this thread only.
     pub unsafe fn from_raw(filter: *mut raw::ap_filter_t) -> Self {
         // SAFETY: the caller's.
-        Self(unsafe { &*filter })
+        Self(unsafe { NonNull::new_unchecked(filter) }, PhantomData)
+    }
+
+    /// The record's fields, as they are now.
+    fn fields(self) -> &'f raw::ap_filter_t {
+        // SAFETY: alive during 'f; shared references are not held across what changes it.
+        unsafe { self.0.as_ref() }
     }
 
     /// The request; none for a filter of a connection.
     pub fn request(self) -> Option<Request<'f>> {
         // SAFETY: null or live.
-        (!self.0.r.is_null()).then(|| unsafe { Request::from_raw(self.0.r) })
+        unsafe { (!self.fields().r.is_null()).then(|| Request::from_raw(self.fields().r)) }
     }
 
     /// The name under which httpd knows it: in lower case, unless it is one of mod_filter's.
     pub fn name(self) -> &'f [u8] {
         // SAFETY: the record lives with its registration.
-        unsafe { bytes_at((*self.0.frec).name) }.unwrap_or_default()
+        unsafe { bytes_at((*self.fields().frec).name) }.unwrap_or_default()
     }
 
     /// Takes the place of one of mod_filter's if that is what calls `function` in its own name, as it does for
@@ -114,13 +121,13 @@ impl<'f> Filter<'f> {
     /// This is a call of that output filter, and no reference to it is used afterwards.
     pub unsafe fn out_of_harness(self, function: OutputFunction) -> *mut raw::ap_filter_t {
         const BY_TYPE: &[u8] = b"bytype:";
-        let harness = ptr::from_ref(self.0).cast_mut();
+        let harness = self.0.as_ptr();
         let name = self.name().to_ascii_lowercase();
         let name = CString::new(name.strip_prefix(BY_TYPE).unwrap_or(&name)).unwrap_or_default();
         // SAFETY: httpd's records live with the configuration; the new filter lives in the request's pool, as all of a
         // request's do, and comes behind the one that is taken out, which httpd goes on to use for the rest of this call.
         unsafe {
-            if (*self.0.frec).filter_func.out_func.is_some_and(|own| ptr::fn_addr_eq(own, function)) {
+            if (*self.fields().frec).filter_func.out_func.is_some_and(|own| ptr::fn_addr_eq(own, function)) {
                 return harness;
             }
             let (record, Some(request)) = (raw::ap_get_output_filter_handle(name.as_ptr()), self.request()) else {
@@ -137,21 +144,21 @@ impl<'f> Filter<'f> {
     }
 
     pub fn context<T>(self) -> *mut T {
-        self.0.ctx.cast()
+        self.fields().ctx.cast()
     }
 
     /// # Safety
     /// The context lives as long as the filter.
     pub unsafe fn set_context<T>(self, context: *mut T) {
         // SAFETY: this thread's, during the call; nothing borrows the field.
-        unsafe { (*ptr::from_ref(self.0).cast_mut()).ctx = context.cast() }
+        unsafe { (*self.0.as_ptr()).ctx = context.cast() }
     }
 
     /// Passes buckets on to the next output filter, which takes them all. May block.
     pub fn pass(self, brigade: Brigade) -> i32 {
         // SAFETY: both are live.
         unsafe {
-            let status = raw::ap_pass_brigade(self.0.next, brigade.as_ptr());
+            let status = raw::ap_pass_brigade(self.fields().next, brigade.as_ptr());
             raw::apr_brigade_cleanup(brigade.as_ptr().cast());
             status
         }
@@ -160,6 +167,6 @@ impl<'f> Filter<'f> {
     /// Asks the next input filter for more. May block.
     pub fn fetch(self, brigade: Brigade, asked: Asked) -> i32 {
         // SAFETY: both are live.
-        unsafe { raw::ap_get_brigade(self.0.next, brigade.as_ptr(), asked.mode, asked.block, asked.most) }
+        unsafe { raw::ap_get_brigade(self.fields().next, brigade.as_ptr(), asked.mode, asked.block, asked.most) }
     }
 }
