@@ -13,6 +13,9 @@ use super::{Request, bytes_at};
 
 pub use stream::{Read, Stream};
 
+/// How much is handed over of a line, or asked for to be dropped, at once, in bytes: httpd's `HUGE_STRING_LEN`.
+const LINE: raw::apr_off_t = 8192;
+
 /// Which way a filter's data goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -78,6 +81,18 @@ pub struct Asked {
     pub mode: raw::ap_input_mode_t,
     pub block: raw::apr_read_type_e,
     pub most: raw::apr_off_t,
+}
+
+impl Asked {
+    /// How a filter asks that has to make what it is asked for out of bytes: httpd's own takes no lines of a body, and knows no
+    /// end of one when it is asked for everything. What is only looked at is asked for once, and kept.
+    pub fn of_bytes(self) -> Self {
+        let mode = raw::ap_input_mode_t_AP_MODE_READBYTES;
+        match self.mode {
+            raw::ap_input_mode_t_AP_MODE_READBYTES | raw::ap_input_mode_t_AP_MODE_SPECULATIVE => Self { mode, ..self },
+            _ => Self { mode, most: LINE, ..self },
+        }
+    }
 }
 
 /// httpd's call of an output filter.

@@ -78,6 +78,14 @@ enum Outcome {
     Failed(i32),
 }
 
+/// How a call of an input filter goes on.
+enum Next {
+    Again,
+    /// With what there is.
+    AtLast,
+    Status(i32),
+}
+
 impl<'r> Call<'r> {
     /// Uses the context. Neither Python nor other filters run meanwhile.
     fn with<R>(&self, work: impl FnOnce(&mut FilterContext) -> R) -> R {
@@ -182,19 +190,19 @@ impl<'r> Call<'r> {
         if let Some(status) = self.with(|context| context.failed) {
             return status;
         }
-        // What is only looked at now is asked for once, and kept.
-        let upstream = match asked.mode {
-            raw::ap_input_mode_t_AP_MODE_SPECULATIVE => Asked { mode: raw::ap_input_mode_t_AP_MODE_READBYTES, ..asked },
-            _ => asked,
-        };
+        let upstream = asked.of_bytes();
+        // Nothing better is to come than what there is.
+        let mut at_last = false;
         loop {
             let ready = self.stream(|stream| match (stream.has_written(), stream.is_closed()) {
-                (true, _) => Some(stream.hand_over(to, asked)),
+                (true, is_closed) if is_closed || at_last || stream.is_ready(asked) => {
+                    Some(stream.hand_over(to, asked))
+                }
                 (false, true) => {
                     to.append_end();
                     Some(0)
                 }
-                (false, false) => None,
+                _ => None,
             });
             if let Some(status) = ready.flatten() {
                 return status;
@@ -208,39 +216,41 @@ impl<'r> Call<'r> {
             if let Some(status) = self.with(|context| context.failed) {
                 return status;
             }
-            if let Some(status) = self.after_input(asked) {
-                return status;
+            match self.after_input(asked) {
+                Next::Again => {}
+                Next::AtLast => at_last = true,
+                Next::Status(status) => return status,
             }
         }
     }
 
-    /// What is left to do when a handler of the body has returned; a status ends the call.
-    fn after_input(&self, asked: Asked) -> Option<i32> {
+    /// What is left to do when a handler of the body has returned.
+    fn after_input(&self, asked: Asked) -> Next {
         if self.with(|context| context.disabled) {
             self.stream(Stream::forward_rest);
-            return None;
+            return Next::AtLast;
         }
-        let (consumed, written) = self.stream(|stream| {
+        let state = self.stream(|stream| {
             if stream.has_ended() {
                 // To write the end of a body does not fail.
                 let _ = stream.close(self.filter);
             }
-            (stream.has_consumed(), stream.has_written())
-        })?;
-        if written {
-            return None;
+            let is_ready = stream.is_closed() || stream.is_ready(asked);
+            (is_ready, stream.has_consumed(), stream.has_written())
+        });
+        match state.unwrap_or_default() {
+            (true, ..) => Next::Again,
+            _ if asked.block == raw::apr_read_type_e_APR_NONBLOCK_READ => Next::Status(libc::EAGAIN),
+            (_, true, _) => Next::Again,
+            (_, false, true) => Next::AtLast,
+            (_, false, false) => {
+                self.tell_once(
+                    "MP0412",
+                    "returned without reading, writing or closing: the request's body cannot be read. It must read until it gets b'' or None and close the filter at None, or call filter.pass_on()",
+                );
+                Next::Status(self.fail(SERVER_ERROR))
+            }
         }
-        if asked.block == raw::apr_read_type_e_APR_NONBLOCK_READ {
-            return Some(libc::EAGAIN);
-        }
-        if consumed {
-            return None;
-        }
-        self.tell_once(
-            "MP0412",
-            "returned without reading, writing or closing: the request's body cannot be read. It must read until it gets b'' or None and close the filter at None, or call filter.pass_on()",
-        );
-        Some(self.fail(SERVER_ERROR))
     }
 
     /// A filter behind this one has refused what it got, or the client is gone.

@@ -409,6 +409,23 @@ for_each_mpm! {
         let mut connection = connect(&server);
         connection.send("before\n");
         assert_eq!(connection.read_bytes(7), b"before\n");
+        std::thread::scope(|scope| {
+            let stop = scope.spawn(|| server.stop_with(libc::SIGWINCH));
+            server.wait_for_log("shutting down gracefully", 1);
+            connection.send("after\n");
+            assert_eq!(connection.read_bytes(6), b"after\n");
+            connection.finish_sending();
+            assert_eq!(connection.read_to_end(), b"");
+            stop.join().expect("httpd has stopped");
+        });
+        logged_nothing(&server);
+    }
+
+    fn a_graceful_restart_lets_a_connection_finish(mpm) {
+        let server = site(mpm, "c", "").start();
+        let mut connection = connect(&server);
+        connection.send("before\n");
+        assert_eq!(connection.read_bytes(7), b"before\n");
         server.graceful();
         connection.send("after\n");
         assert_eq!(connection.read_bytes(6), b"after\n");

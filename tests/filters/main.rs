@@ -10,6 +10,7 @@ mod documentation;
 mod dynamic;
 mod http;
 mod members;
+mod modes;
 mod response;
 mod size;
 

@@ -6,13 +6,10 @@ use crate::ffi::httpd as raw;
 use crate::httpd::Request;
 use crate::httpd::brigade::Brigade;
 
-use super::{Asked, Direction, Filter, FilterError};
+use super::{Asked, Direction, Filter, FilterError, LINE};
 
 /// How much is collected for one `read` without a size, and given out before it is passed on, in bytes.
 pub const PIECE: usize = 1024 * 1024;
-
-/// How much is handed over of a line, or asked for to be dropped, at once, in bytes: httpd's `HUGE_STRING_LEN`.
-const LINE: raw::apr_off_t = 8192;
 
 /// What `read` has found.
 #[derive(Debug, PartialEq)]
@@ -336,6 +333,16 @@ impl Stream {
                 raw::ap_pass_brigade(request.fields().output_filters, self.written.as_ptr());
                 self.written.clear();
             },
+        }
+    }
+
+    /// Whether enough was written to be handed out: something; a line, or as much as is handed out of one; or all, which only
+    /// the end makes it.
+    pub fn is_ready(&self, asked: Asked) -> bool {
+        match asked.mode {
+            raw::ap_input_mode_t_AP_MODE_GETLINE => self.written.has_line(LINE as usize),
+            raw::ap_input_mode_t_AP_MODE_EXHAUSTIVE => false,
+            _ => self.has_written(),
         }
     }
 
