@@ -13,6 +13,7 @@ mod members;
 mod modes;
 mod response;
 mod size;
+mod tls;
 
 use std::time::Duration;
 
