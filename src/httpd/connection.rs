@@ -1,15 +1,18 @@
 //! Connections.
 
 use std::marker::PhantomData;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use crate::ffi::httpd as raw;
 
-use super::{Server, bytes_at};
+use super::{Server, bytes_at, config_entry, set_config_entry};
 
 /// A connection during a callback.
 #[derive(Clone, Copy)]
 pub struct Connection<'c>(NonNull<raw::conn_rec>, PhantomData<&'c ()>);
+
+/// What this module keeps of a connection: that it is there.
+struct Mark;
 
 /// One end of a connection.
 pub struct Address {
@@ -67,6 +70,30 @@ impl<'c> Connection<'c> {
     pub fn double_reverse(self) -> i32 {
         // SAFETY: alive.
         unsafe { raw::mp_shim_conn_double_reverse(self.as_ptr()) }
+    }
+
+    /// Whether `mark` was called for it.
+    pub fn is_marked(self) -> bool {
+        // SAFETY: the vector lives with the connection.
+        !unsafe { config_entry::<Mark>(self.fields().conn_config) }.is_null()
+    }
+
+    /// Notes that its own handler has no more to do with it.
+    pub fn mark(self) {
+        static MARK: Mark = Mark;
+        // SAFETY: the vector lives with the connection; the entry is never written to.
+        unsafe { set_config_entry(self.fields().conn_config, ptr::from_ref(&MARK).cast_mut()) }
+    }
+
+    /// Has httpd close the connection when its handler has returned: the event MPM may keep it otherwise.
+    pub fn end(self) {
+        self.set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
+        // SAFETY: alive, and this thread's; the state is null or lives with it.
+        unsafe {
+            if let Some(state) = (*self.as_ptr()).cs.as_mut() {
+                state.state = raw::conn_state_e_CONN_STATE_LINGER;
+            }
+        }
     }
 
     /// Says whether the connection is to be kept: one of `ap_conn_keepalive_e`.

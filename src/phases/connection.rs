@@ -11,7 +11,7 @@ use crate::objects::connection::{ConnectionObject, ConnectionShared};
 use crate::objects::equipment::equipment_of;
 use crate::objects::write_printed;
 
-use super::dispatch::status_of;
+use super::dispatch::{server_return, status_of};
 use super::enter::{SERVER_ERROR, enter};
 use super::entry::connection_entry;
 use super::report::{log_failure, summary};
@@ -21,12 +21,19 @@ use super::resolve::{self, Lookup};
 pub unsafe extern "C" fn process_connection(connection: *mut raw::conn_rec) -> c_int {
     // SAFETY: httpd's hook: the connection is live, and this thread's.
     unsafe {
+        let this = Connection::from_raw(connection);
+        let entry = this.base_server().and_then(server_config).and_then(|config| config.connection);
         // A stream of an HTTP/2 connection is none of its own.
-        let is_stream = !(*connection).master.is_null();
-        let entry =
-            Connection::from_raw(connection).base_server().and_then(server_config).and_then(|config| config.connection);
-        match entry.filter(|_| !is_stream) {
-            Some(entry) => connection_entry(connection, SERVER_ERROR, |connection| serve(connection, entry)),
+        match entry.filter(|_| (*connection).master.is_null() && !this.is_marked()) {
+            Some(entry) => connection_entry(connection, SERVER_ERROR, |connection| {
+                let status = serve(connection, entry);
+                match status {
+                    // The event MPM comes back for each request of a kept connection.
+                    raw::DECLINED => connection.mark(),
+                    _ => connection.end(),
+                }
+                status
+            }),
             None => raw::DECLINED,
         }
     }
@@ -66,9 +73,10 @@ fn run(
     let object = ConnectionObject::of_connection(attached, equipment, interpreter, std::sync::Arc::clone(&shared))?;
     let returned = resolve::call(attached, equipment, lookup, entry, &object, &[]);
     drop(lent);
-    match returned? {
-        Some(value) => status_of(&value, entry),
-        None => Ok(raw::DECLINED),
+    match returned {
+        Ok(Some(value)) => status_of(&value, entry),
+        Ok(None) => Ok(raw::DECLINED),
+        Err(raised) => server_return(attached, equipment, raised, entry, |_| Ok(())),
     }
 }
 
