@@ -68,7 +68,8 @@ fn serve(name: &str) {
     let examples = examples(&text).unwrap_or_else(|wrong| panic!("docs/{name}:\n{}", wrong.join("\n")));
     let (alone, together): (Vec<_>, Vec<_>) = examples.iter().partition(|example| example.alone);
     for example in alone {
-        let server = files(Httpd::new(Mpm::Event), example).config(configuration(example)).start();
+        let base = example.modules.iter().fold(Httpd::new(Mpm::Event), |httpd, module| httpd.module(module));
+        let server = files(base, example).config(configuration(example)).start();
         check(&server, name, example, "localhost");
     }
     let base = Httpd::new(Mpm::Event).children(1);

@@ -7,6 +7,7 @@
 //! | `module NAME` | the module that the code is, `example` if not said |
 //! | `after` | the code follows that of the example before it |
 //! | `conf` | the last block of configuration above holds, `/srv/app` being the example's folder |
+//! | `load NAME` | a module of httpd's that has to be loaded, `auth_digest` |
 //! | `alone` | it needs a server of its own, not a virtual host |
 //! | `+ LINE` | one more line of configuration, likewise |
 //! | `file NAME`, then `\| LINE` | one more file |
@@ -26,6 +27,7 @@ pub struct Example {
     pub module: String,
     pub configuration: Option<String>,
     pub alone: bool,
+    pub modules: Vec<String>,
     pub more: Vec<String>,
     pub files: Vec<(String, String)>,
     pub exchanges: Vec<Exchange>,
@@ -96,6 +98,7 @@ impl Example {
             "after" => self.code = before.ok_or("there is none before it")?.code.clone() + "\n" + &self.code,
             "conf" => self.configuration = Some(configuration.ok_or("there is no configuration above")?.to_owned()),
             "alone" => self.alone = true,
+            "load" => self.modules.push(rest),
             "+" => self.more.push(rest),
             "file" => self.files.push((rest, String::new())),
             "|" => self.files.last_mut().ok_or("of no file")?.1.push_str(&(rest + "\n")),
