@@ -135,8 +135,8 @@ unsafe fn run(
         Err(raised) => {
             let exception = raised.fetch(attached);
             // SAFETY: mod_include's filter is live during its call.
-            let failure =
-                Failure { request, interpreter, callback: &callback, filter: unsafe { Filter::from_raw(filter) } };
+            let filter = unsafe { Filter::from_raw(filter) };
+            let failure = Failure { request, interpreter, callback: &callback, filter };
             failure.report(attached, &mut context, config.settings.debug(), &exception)
         }
     };

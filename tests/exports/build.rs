@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::fixture::{http_includes, python_version};
+use crate::fixture::{http_includes, module_under_test, python_version};
 
 /// The module file, built once for the test process.
 pub fn caller() -> &'static Path {
@@ -36,16 +36,22 @@ pub fn caller() -> &'static Path {
     })
 }
 
-/// The folder with the Python.h of the Python that the module under test was built for.
+/// The folder with the Python.h of the Python that the module under test was built for: beside its library, else as that Python
+/// says.
 fn python_includes() -> PathBuf {
-    const SCRIPT: &str = "import sys, sysconfig; print(*sys.version_info[:2], sysconfig.get_path('include'))";
+    const SCRIPT: &str = "import sysconfig; print(sysconfig.get_path('include'))";
     let (major, minor) = python_version();
-    let candidates = [env::var("PYO3_PYTHON").ok(), Some(format!("python{major}.{minor}")), Some("python3".into())];
-    let found = candidates.into_iter().flatten().find_map(|python| {
-        let output = Command::new(python).args(["-c", SCRIPT]).output().ok()?;
-        let text = String::from_utf8(output.stdout).ok()?;
-        let folder = text.trim().strip_prefix(&format!("{major} {minor} "))?;
-        Path::new(folder).join("Python.h").exists().then(|| PathBuf::from(folder))
-    });
-    found.unwrap_or_else(|| panic!("no Python {major}.{minor} with headers is here: name it in PYO3_PYTHON"))
+    let name = format!("python{major}.{minor}");
+    let linked = Command::new("ldd").arg(module_under_test()).output().expect("ldd runs");
+    let linked = String::from_utf8_lossy(&linked.stdout).into_owned();
+    let library =
+        linked.lines().find(|line| line.contains("libpython")).and_then(|line| line.split_whitespace().nth(2));
+    let beside = library.and_then(|library| Some(Path::new(library).parent()?.parent()?.join("include").join(&name)));
+    let told = Command::new(&name).args(["-c", SCRIPT]).output().ok();
+    let told = told.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    [beside, told]
+        .into_iter()
+        .flatten()
+        .find(|folder| folder.join("Python.h").exists())
+        .unwrap_or_else(|| panic!("no headers of Python {major}.{minor} are here"))
 }
