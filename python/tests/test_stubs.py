@@ -61,6 +61,7 @@ class Annotated(ast.NodeTransformer):
 
 def annotated(code):
     """The code with types, each line where it was as far as that matters for a message."""
+    code = code.replace("…", "...")
     try:
         tree = ast.parse(code)
     except IndentationError:  # a condition of which only the head is shown
@@ -104,12 +105,14 @@ class StubsTest(unittest.TestCase):
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                     file.write(annotated(code))
             self.assertGreater(len(places), 30)
-            found = self.mypy(*places, folder=folder)
+            found = [complaint.split(":", 2) for complaint in self.mypy(*places, folder=folder).splitlines()]
+            pieces = {name for name, _, text in found if "[name-defined]" in text}
             shown = []
-            for complaint in found.splitlines():
-                name, line, text = complaint.split(":", 2)
+            for name, line, text in found:
                 # A piece of a program uses modules and names that are not shown; whole ones are served by a test of their own
                 if "note:" in text or "[name-defined]" in text or "[import]" in text and "mod_python" not in text:
+                    continue
+                if name in pieces and "[no-any-return]" in text:
                     continue
                 with open(os.path.join(folder, name), encoding="utf-8") as file:
                     shown.append(f"{places[name]}:{text}\n    {file.read().splitlines()[int(line) - 1]}")
