@@ -375,3 +375,9 @@ fn a_client_that_goes_away_is_no_error_of_the_page() {
     server.wait_for_log("MP0414", 1);
     assert_eq!(server.log_count("MP0418"), 0, "{}", server.log());
 }
+
+#[test]
+fn what_is_written_to_the_request_itself_does_not_get_between() {
+    let page = "a<!--#python exec=\"filter.write('1'); filter.req.write('lost'); filter.write('2')\" -->b<!--#python eval=\"3\" -->c";
+    assert_eq!(served(page), "a12b3c");
+}
