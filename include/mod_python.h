@@ -17,6 +17,9 @@
 /*
  * Attaches the calling thread to the interpreter of that name, which is made if need be; NULL names the main interpreter.
  * Returns NULL when that is not possible (the error log says why); then there is nothing to release. Calls nest.
+ *
+ * Until the release the thread holds the interpreter's GIL. Let go of it around what takes long (Py_BEGIN_ALLOW_THREADS), a call
+ * of httpd's that may run other handlers included.
  */
 APR_DECLARE_OPTIONAL_FN(PyInterpreterState *, mp_acquire_interpreter, (const char *name));
 
@@ -26,7 +29,7 @@ APR_DECLARE_OPTIONAL_FN(void, mp_release_interpreter, (void));
 /*
  * The Python objects of httpd's records, in the interpreter that the thread has acquired last; NULL if it has acquired none.
  * Those of requests are borrowed references: the same object that handlers of that interpreter see. The others are new ones.
- * What they stand for can be used until the release.
+ * What they stand for can be used until the release; kept longer, requests and connections raise RuntimeError.
  */
 APR_DECLARE_OPTIONAL_FN(PyObject *, mp_get_request_object, (request_rec *r));
 APR_DECLARE_OPTIONAL_FN(PyObject *, mp_get_server_object, (server_rec *s));

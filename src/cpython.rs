@@ -30,6 +30,6 @@ pub use object::{Kept, Object};
 pub use slots::{Initialise, Mapping, Repr, Sequence, initialise_slot, mapping_slots, repr_slot, sequence_slot};
 pub use startup::{StartOptions, full_version, loaded_version, start};
 pub use thread::{
-    AttachGuard, attach, attach_at_exit, close, has_other_threads, is_in_python, leave_states_when, new_interpreter,
-    other_interpreters, thread_states,
+    AttachGuard, attach, attach_at_exit, attached_id, close, has_other_threads, is_in_python, leave_states_when,
+    new_interpreter, other_interpreters, thread_states,
 };

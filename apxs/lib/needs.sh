@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Finds out what a machine lacks, says it, and installs it from the distribution.
-# A need is one word: rust cc certs libclang python apxs httpd config curl rustfmt clippy.
+# A need is one word: rust cc certs libclang python apxs httpd config curl rustfmt clippy mypy.
 
 RUST_MINIMUM=1.85
 
@@ -218,6 +218,7 @@ dnf_packages() {
             python) python_packages devel ;;
             apxs) echo "httpd-devel redhat-rpm-config" ;;
             httpd | config) echo httpd ;;
+            mypy) echo python3-mypy ;;
             *) echo "$need" ;;
         esac
     done | paste -sd ' '

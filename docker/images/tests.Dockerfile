@@ -1,6 +1,6 @@
 # The integration tests as programs, in /tests. They drive an httpd over sockets and link nothing of the module, so those linked
-# on the oldest system run on all of them. DEPENDENCIES is the stage of that name of docker/Dockerfile. Two are left out, `safety`
-# and `messages`: they check the sources, not a module.
+# on the oldest system run on all of them. DEPENDENCIES is the stage of that name of docker/Dockerfile. Left out are `safety`,
+# `messages` and `coverage`, which check the sources, `examples` and `stubs`, which read them, and `exports`, which needs a compiler.
 ARG DEPENDENCIES
 FROM ${DEPENDENCIES}
 # What the tests depend on is compiled before there is a test.
@@ -11,4 +11,4 @@ RUN mkdir /tests && \
         --message-format=json >/tests.json && \
     sed -nE 's/.*"executable":"([^"]*)".*/\1/p' /tests.json | \
     while read -r program; do name=${program##*/}; mv "$program" "/tests/${name%-*}"; done && \
-    rm -rf /tests/none /tests/safety /tests/messages target/debug /tests.json
+    cd /tests && rm -f none safety messages coverage examples stubs exports && cd - && rm -rf target/debug /tests.json

@@ -90,6 +90,8 @@ impl ThreadStates {
 pub struct AttachGuard {
     previous: *mut py::PyThreadState,
     nested: bool,
+    /// Somebody's own code had detached `previous` for a while (`Py_BEGIN_ALLOW_THREADS`).
+    away: bool,
 }
 
 /// Attaches this thread to an interpreter. Nests, also across interpreters.
@@ -112,9 +114,10 @@ pub unsafe fn attach_at_exit(interpreter: *mut py::PyInterpreterState) -> Attach
         thread.depth.set(thread.depth.get() + 1);
         let previous = thread.current.get();
         let known = thread.find(interpreter);
-        if !previous.is_null() {
+        let away = !previous.is_null() && !is_attached(previous);
+        if !previous.is_null() && !away {
             if known == Some(previous) {
-                return AttachGuard { previous, nested: true };
+                return AttachGuard { previous, nested: true, away };
             }
             // SAFETY: `previous` is attached on this thread.
             unsafe { py::PyEval_SaveThread() };
@@ -129,7 +132,7 @@ pub unsafe fn attach_at_exit(interpreter: *mut py::PyInterpreterState) -> Attach
         // SAFETY: the state is this thread's own for this interpreter, and none is attached now.
         unsafe { py::PyEval_RestoreThread(state) };
         thread.current.set(state);
-        AttachGuard { previous, nested: false }
+        AttachGuard { previous, nested: false, away }
     })
 }
 
@@ -148,7 +151,7 @@ impl Drop for AttachGuard {
                 // SAFETY: the state this guard attached is attached now; the one before is this thread's own.
                 unsafe {
                     py::PyEval_SaveThread();
-                    if !self.previous.is_null() {
+                    if !self.previous.is_null() && !self.away {
                         py::PyEval_RestoreThread(self.previous);
                     }
                 }
@@ -211,6 +214,20 @@ impl Drop for Detached {
 /// True in a signal handler that interrupted such a callback: Python must not be entered then.
 pub fn is_in_python() -> bool {
     THREAD.with(|thread| thread.depth.get() > 0)
+}
+
+/// Whether a state of this thread is attached. Up to Python 3.11 the current state is one of the process, not of the thread.
+fn is_attached(own: *mut py::PyThreadState) -> bool {
+    // SAFETY: only reads which state is current.
+    unsafe { py::compat::PyThreadState_GetUnchecked() == own }
+}
+
+/// The number of the interpreter that `attach` has attached this thread to, if it is attached at the moment.
+pub fn attached_id() -> Option<i64> {
+    let current = THREAD.with(|thread| thread.current.get());
+    // SAFETY: an attached state is alive, and so is its interpreter.
+    (!current.is_null() && is_attached(current))
+        .then(|| unsafe { py::PyInterpreterState_GetID(py::PyThreadState_GetInterpreter(current)) })
 }
 
 /// How many thread states the attached interpreter has: one for each thread that has run in it and is still there.
@@ -305,12 +322,13 @@ pub unsafe fn new_interpreter(main: *mut py::PyInterpreterState, own_gil: bool) 
                 true => thread.current.get(),
                 false => main_guard.previous,
             };
+            let away = main_guard.away;
             std::mem::forget(main_guard);
             // SAFETY: the state is alive and attached.
             let interpreter = unsafe { py::PyThreadState_GetInterpreter(state) };
             thread.add(interpreter, state, Owner::Creation);
             thread.current.set(state);
-            Ok(NewInterpreter { state: interpreter, guard: AttachGuard { previous, nested: false } })
+            Ok(NewInterpreter { state: interpreter, guard: AttachGuard { previous, nested: false, away } })
         }
         Err(sentence) => Err(sentence),
     })

@@ -113,8 +113,10 @@ fn next<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, 
     Ok(Object::none(attached))
 }
 
-static METHODS: &[Method] =
-    &[method!(HlistObject, c"next", next, c"next(): go on to the next handler of the list"), Method::END];
+static METHODS: &[Method] = &[
+    method!(HlistObject, c"next", next, c"next($self, /)\n--\n\nGo on to the next handler of the list."),
+    Method::END,
+];
 
 static MEMBERS: &[GetSet] = &[
     getter!(HlistObject, c"handler", handler, c"The handler as the configuration gives it."),

@@ -217,10 +217,10 @@ fn as_dict<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
 
 impl Class for TableObject {
     const NAME: &'static CStr = c"builtins.mp_table";
-    const DOC: &'static CStr = c"table() -> an empty table\n\
-        table(mapping) -> a table with a mapping's items\n\
-        table(pairs) -> a table filled by t[key] = value for each pair\n\n\
-        Keys and values are text. Keys are compared without regard to case, and add() puts several values under one.";
+    const DOC: &'static CStr = c"mp_table(items=())\n--\n\n\
+        An ordered list of pairs of text: empty, or with the items of a mapping, or filled by t[key] = value for each of \
+        some pairs.\n\n\
+        Keys are compared without regard to case, and add() puts several values under one.";
     const SUBCLASSING: bool = true;
 
     fn methods() -> &'static [Method] {

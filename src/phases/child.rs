@@ -1,5 +1,6 @@
 //! The child: Python starts here, after the fork, and ends with the process.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::config::Generation;
@@ -15,6 +16,14 @@ use super::imports;
 
 /// How long Python's part in the end of a child may take.
 const EXIT_BOUND: Duration = Duration::from_secs(3);
+
+/// Whether this process serves: it is a child, or the one process of `httpd -X`.
+static SERVES: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process serves, and may so run Python: the parent does not.
+pub fn is_child() -> bool {
+    SERVES.load(Ordering::Relaxed)
+}
 
 /// Python in this process, started now if no directive asked for it before (a .htaccess file can).
 pub fn python() -> Result<&'static Runtime, &'static str> {
@@ -43,6 +52,7 @@ pub unsafe extern "C" fn child_init(child: *mut raw::apr_pool_t, server: *mut ra
     // SAFETY: httpd's hook; the pool lives as long as the child, the server is the main one.
     unsafe {
         server_entry(server, (), || {
+            SERVES.store(true, Ordering::Relaxed);
             let pool = Pool::from_raw(child);
             let Some(main) = Server::from_raw(server) else { return };
             let generation = Generation::of(Pool::from_raw((*main.fields().process).pconf));

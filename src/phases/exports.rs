@@ -2,21 +2,26 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_void};
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::ptr;
+use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::cpython::{AttachGuard, Attached};
+use crate::cpython::{self, AttachGuard, Attached, Raised};
 use crate::ffi::httpd as raw;
 use crate::ffi::python as py;
-use crate::httpd::{Request, bytes_at};
+use crate::httpd::{LogScope, Place, Request, bytes_at};
 use crate::interpreter::{Interpreter, MAIN};
-use crate::objects::Callback;
 use crate::objects::connection::{ConnectionObject, ConnectionShared};
 use crate::objects::equipment::equipment_of;
 use crate::objects::server::ServerObject;
+use crate::objects::{Callback, write_printed};
 
+use super::child;
 use super::enter::enter;
-use super::entry::server_entry;
+
+/// What comes of a call on the wrong thread.
+const NONE: &str = "it gets NULL";
 
 /// Publishes the functions, under the names that they had in mod_python 3.
 ///
@@ -42,14 +47,14 @@ pub unsafe fn register() {
 /// An interpreter that another module has acquired on this thread.
 struct Acquired {
     /// What is lent to Python until the release, ended before this thread is detached.
-    requests: Vec<Callback<'static>>,
+    requests: Vec<(*mut raw::request_rec, Rc<Callback<'static>>)>,
     connections: Vec<Lent>,
     interpreter: &'static Interpreter,
     guard: AttachGuard,
 }
 
 /// A connection lent until dropped.
-struct Lent(std::sync::Arc<ConnectionShared>, Attached<'static>);
+struct Lent(Arc<ConnectionShared>, Attached<'static>);
 
 impl Drop for Lent {
     fn drop(&mut self) {
@@ -58,122 +63,159 @@ impl Drop for Lent {
 }
 
 thread_local! {
-    /// The innermost last: they nest.
-    static ACQUIRED: RefCell<Vec<Acquired>> = const { RefCell::new(Vec::new()) };
+    /// The innermost last: they nest. Without a destructor: what a module forgets is not released at the end of the thread, when
+    /// its requests are gone.
+    static ACQUIRED: ManuallyDrop<RefCell<Vec<Acquired>>> = const { ManuallyDrop::new(RefCell::new(Vec::new())) };
+}
+
+fn acquired<R>(work: impl FnOnce(&mut Vec<Acquired>) -> R) -> R {
+    ACQUIRED.with(|all| work(&mut all.borrow_mut()))
 }
 
 /// `PyInterpreterState *mp_acquire_interpreter(const char *name)`: attaches this thread to an interpreter, which is made if need
 /// be; NULL is the main one. NULL comes back when that is not possible, and the log says why.
 unsafe extern "C" fn acquire(name: *const c_char) -> *mut py::PyInterpreterState {
-    // SAFETY: null or the caller's string; there is no server to log to but the main one.
-    unsafe {
-        server_entry(ptr::null_mut(), ptr::null_mut(), || {
-            let name = bytes_at(name).unwrap_or(MAIN);
-            let Ok((interpreter, guard)) = enter(name, || "mp_acquire_interpreter()".to_owned()) else {
+    entry(LogScope::current(), ptr::null_mut(), || {
+        if !child::is_child() {
+            tracing::error!(
+                "MP0419: a module has called mp_acquire_interpreter() in httpd's parent process, which runs no Python: it gets NULL. It must call it in the children, in child_init or later"
+            );
+            return ptr::null_mut();
+        }
+        // SAFETY: null or the caller's string.
+        let name = unsafe { bytes_at(name) }.unwrap_or(MAIN);
+        let described = || "mp_acquire_interpreter()".to_owned();
+        if cpython::attached_id().is_some() {
+            // SAFETY: as just found.
+            let attached = unsafe { Attached::assume() };
+            // Who makes an interpreter may wait for the GIL that this thread has, so it lets go before it waits for them.
+            if attached.detach(|| enter(name, described).is_err()) {
                 return ptr::null_mut();
-            };
-            let acquired = Acquired { requests: Vec::new(), connections: Vec::new(), interpreter, guard };
-            ACQUIRED.with_borrow_mut(|all| all.push(acquired));
-            py::PyInterpreterState_Get()
-        })
-    }
+            }
+        }
+        let Ok((interpreter, guard)) = enter(name, described) else { return ptr::null_mut() };
+        acquired(|all| all.push(Acquired { requests: Vec::new(), connections: Vec::new(), interpreter, guard }));
+        // SAFETY: attached, until the release.
+        unsafe { py::PyInterpreterState_Get() }
+    })
 }
 
 /// `void mp_release_interpreter(void)`: undoes the latest `mp_acquire_interpreter` of this thread that gave an interpreter.
 unsafe extern "C" fn release() {
-    // SAFETY: as above.
-    unsafe {
-        server_entry(ptr::null_mut(), (), || {
-            // Ended outside of the borrow, since that can run Python.
-            let acquired = ACQUIRED.with_borrow_mut(Vec::pop);
-            match acquired {
-                Some(Acquired { requests, connections, guard, .. }) => {
-                    drop((requests, connections));
-                    drop(guard);
-                }
-                None => tracing::error!(
-                    "MP0419: a module has called mp_release_interpreter() on a thread that holds no interpreter of mp_acquire_interpreter(): nothing was released"
-                ),
-            }
-        });
-    }
+    entry(LogScope::current(), (), || {
+        if innermost("mp_release_interpreter()", "nothing was released").is_none() {
+            return;
+        }
+        // Ended outside of the borrow, since that can run Python.
+        if let Some(Acquired { mut requests, connections, guard, .. }) = acquired(Vec::pop) {
+            drop(connections);
+            // They nest.
+            while requests.pop().is_some() {}
+            write_printed(guard.attached());
+            drop(guard);
+        }
+    });
 }
 
-/// The innermost interpreter that this thread has acquired.
-fn innermost() -> Option<(Attached<'static>, &'static Interpreter)> {
-    let interpreter = ACQUIRED.with_borrow(|all| all.last().map(|acquired| acquired.interpreter));
-    if interpreter.is_none() {
-        tracing::error!(
-            "MP0419: a module has asked for a Python object on a thread that holds no interpreter: it must call mp_acquire_interpreter() first, and mp_release_interpreter() when it is done"
-        );
-    }
-    // SAFETY: this thread is attached until the release, and what is made with the proof is dropped by then.
-    interpreter.map(|interpreter| (unsafe { Attached::assume() }, interpreter))
+/// Runs a function for another module; what it logs belongs to `place`, which is alive.
+fn entry<T>(place: Place, failure: T, work: impl FnOnce() -> T) -> T {
+    // SAFETY: the caller's.
+    let _scope = unsafe { LogScope::enter(place) };
+    cpython::caught(work).unwrap_or_else(|panic| {
+        tracing::error!("MP0102: mod_python has a defect: {panic}. Please report this.");
+        failure
+    })
+}
+
+/// The innermost interpreter that this thread has acquired, if the thread is attached to it.
+fn innermost(function: &str, outcome: &str) -> Option<(Attached<'static>, &'static Interpreter)> {
+    let interpreter = acquired(|all| all.last().map(|acquired| acquired.interpreter));
+    let problem = match interpreter {
+        Some(interpreter) if cpython::attached_id() == Some(interpreter.id()) => {
+            // SAFETY: attached until the release, and what is made with the proof is dropped by then.
+            return Some((unsafe { Attached::assume() }, interpreter));
+        }
+        Some(_) => "that is not attached to the interpreter which it has acquired last",
+        None => "that holds no interpreter",
+    };
+    tracing::error!(
+        "MP0419: a module has called {function} on a thread {problem}: {outcome}. It must call mp_acquire_interpreter() first, and mp_release_interpreter() when it is done, on the same thread"
+    );
+    None
+}
+
+/// What is returned of an object that could not be made.
+fn failed(attached: Attached<'_>, function: &str, raised: Raised) -> *mut py::PyObject {
+    let summary = super::report::summary(&raised.fetch(attached));
+    tracing::error!("MP0419: {function} has no object to give: {summary}");
+    ptr::null_mut()
 }
 
 /// `PyObject *mp_get_request_object(request_rec *r)`: a borrowed reference, good until the release; NULL without an interpreter.
 unsafe extern "C" fn request_object(request: *mut raw::request_rec) -> *mut py::PyObject {
-    // SAFETY: the caller's live request, on its own thread.
-    unsafe {
-        server_entry((*request).server, ptr::null_mut(), || {
-            let Some((attached, interpreter)) = innermost() else { return ptr::null_mut() };
-            let callback = Callback::begin(attached, interpreter, Request::from_raw(request), None);
-            match callback.object() {
-                Ok(object) => {
-                    // The request keeps it as long as the callback goes on.
-                    let pointer = object.as_ptr();
-                    ACQUIRED.with_borrow_mut(|all| all.last_mut().map(|acquired| acquired.requests.push(callback)));
-                    pointer
+    const NAME: &str = "mp_get_request_object()";
+    entry(Place::Request(request), ptr::null_mut(), || {
+        let Some((attached, interpreter)) = innermost(NAME, NONE) else { return ptr::null_mut() };
+        let known = acquired(|all| {
+            let lent = &all.last()?.requests;
+            lent.iter().find(|(known, _)| *known == request).map(|(_, callback)| Rc::clone(callback))
+        });
+        let callback = known.unwrap_or_else(|| {
+            // SAFETY: the caller's live request, on its own thread.
+            let callback = Callback::begin(attached, interpreter, unsafe { Request::from_raw(request) }, None);
+            let callback = Rc::new(callback);
+            acquired(|all| {
+                if let Some(own) = all.last_mut() {
+                    own.requests.push((request, Rc::clone(&callback)));
                 }
-                Err(raised) => {
-                    raised.clear(attached);
-                    ptr::null_mut()
-                }
-            }
-        })
-    }
+            });
+            callback
+        });
+        match callback.object() {
+            // The request keeps it as long as it is lent.
+            Ok(object) => object.as_ptr(),
+            Err(raised) => failed(attached, NAME, raised),
+        }
+    })
 }
 
 /// `PyObject *mp_get_server_object(server_rec *s)`: a new reference; NULL without an interpreter.
 unsafe extern "C" fn server_object(server: *mut raw::server_rec) -> *mut py::PyObject {
-    // SAFETY: the caller's server, which lives as long as the configuration.
-    unsafe {
-        server_entry(server, ptr::null_mut(), || {
-            let Some((attached, interpreter)) = innermost() else { return ptr::null_mut() };
-            let made = equipment_of(attached, interpreter)
-                .and_then(|equipment| ServerObject::object(attached, equipment, interpreter, server));
-            match made {
-                Ok(object) => object.into_ptr(),
-                Err(raised) => {
-                    raised.clear(attached);
-                    ptr::null_mut()
-                }
-            }
-        })
-    }
+    const NAME: &str = "mp_get_server_object()";
+    entry(Place::Server(server), ptr::null_mut(), || {
+        let Some((attached, interpreter)) = innermost(NAME, NONE) else { return ptr::null_mut() };
+        let made = equipment_of(attached, interpreter).and_then(|equipment| {
+            // SAFETY: the caller's server, which lives as long as the configuration.
+            unsafe { ServerObject::object(attached, equipment, interpreter, server) }
+        });
+        match made {
+            Ok(object) => object.into_ptr(),
+            Err(raised) => failed(attached, NAME, raised),
+        }
+    })
 }
 
 /// `PyObject *mp_get_connection_object(conn_rec *c)`: a new reference, usable until the release; NULL without an interpreter.
 unsafe extern "C" fn connection_object(connection: *mut raw::conn_rec) -> *mut py::PyObject {
-    // SAFETY: the caller's live connection, on its own thread.
-    unsafe {
-        server_entry((*connection).base_server, ptr::null_mut(), || {
-            let Some((attached, interpreter)) = innermost() else { return ptr::null_mut() };
-            let shared = ConnectionShared::new(None);
-            shared.lease.lend(connection);
-            let lent = Lent(std::sync::Arc::clone(&shared), attached);
-            let made = equipment_of(attached, interpreter)
-                .and_then(|equipment| ConnectionObject::of_connection(attached, equipment, interpreter, shared));
-            match made {
-                Ok(object) => {
-                    ACQUIRED.with_borrow_mut(|all| all.last_mut().map(|acquired| acquired.connections.push(lent)));
-                    object.into_ptr()
-                }
-                Err(raised) => {
-                    raised.clear(attached);
-                    ptr::null_mut()
-                }
+    const NAME: &str = "mp_get_connection_object()";
+    entry(Place::Connection(connection), ptr::null_mut(), || {
+        let Some((attached, interpreter)) = innermost(NAME, NONE) else { return ptr::null_mut() };
+        let shared = ConnectionShared::new(None);
+        // SAFETY: the caller's live connection, on its own thread, until the release.
+        unsafe { shared.lease.lend(connection) };
+        let lent = Lent(Arc::clone(&shared), attached);
+        let made = equipment_of(attached, interpreter)
+            .and_then(|equipment| ConnectionObject::of_connection(attached, equipment, interpreter, shared));
+        match made {
+            Ok(object) => {
+                acquired(|all| {
+                    if let Some(own) = all.last_mut() {
+                        own.connections.push(lent);
+                    }
+                });
+                object.into_ptr()
             }
-        })
-    }
+            Err(raised) => failed(attached, NAME, raised),
+        }
+    })
 }

@@ -4,16 +4,16 @@ use std::ffi::CStr;
 use std::ptr;
 
 use crate::config::{DirectoryConfig, interpreter_name};
-use crate::cpython::{Attached, Object, Raised};
+use crate::cpython::{Attached, Exception, Object, Raised};
 use crate::ffi::httpd as raw;
-use crate::httpd::{Brigade, Direction, Request, Stream, bytes_at};
+use crate::httpd::{Brigade, Direction, Filter, Request, Stream, bytes_at};
 use crate::interpreter::Interpreter;
 use crate::objects::filter::{FilterContext, FilterObject};
 use crate::objects::{Callback, write_printed};
 
 use super::enter::enter;
 use super::entry::request_entry;
-use super::report::{log_traceback, summary};
+use super::report::{log_traceback, summary, titled_page};
 use super::resolve;
 
 const TAG: &CStr = c"python";
@@ -122,9 +122,8 @@ unsafe fn run(
     wanted: &Wanted,
 ) -> bool {
     let Some(config) = request.directory_config::<DirectoryConfig>() else { return false };
-    let described = || format!("<!--#python --> in {}", page(request));
     let name = interpreter_name(request, &config.settings, None);
-    let Ok((interpreter, guard)) = enter(&name, described) else { return false };
+    let Ok((interpreter, guard)) = enter(&name, || described(request)) else { return false };
     let attached = guard.attached();
     let callback = Callback::begin(attached, interpreter, request, None);
     // SAFETY: mod_include's brigade is live during its call.
@@ -135,21 +134,65 @@ unsafe fn run(
         Ok(()) => true,
         Err(raised) => {
             let exception = raised.fetch(attached);
-            let (summary, traceback) = (summary(&exception), exception.traceback());
-            attached.detach(|| {
-                tracing::error!(
-                    "MP0418: {} in interpreter '{}' raised {summary}",
-                    described(),
-                    interpreter.display_name()
-                );
-                log_traceback(&described(), &traceback);
-            });
-            false
+            // SAFETY: mod_include's filter is live during its call.
+            let filter = unsafe { Filter::from_raw(filter) };
+            let failure = Failure { request, interpreter, callback: &callback, filter };
+            failure.report(attached, &mut context, config.settings.debug(), &exception)
         }
     };
     drop(callback);
     write_printed(attached);
     done
+}
+
+/// A tag whose code has failed.
+struct Failure<'a> {
+    request: Request<'a>,
+    interpreter: &'static Interpreter,
+    callback: &'a Callback<'a>,
+    filter: Filter<'a>,
+}
+
+impl Failure<'_> {
+    /// Logs the error, and with `PythonDebug On` shows it in the page; false for mod_include's error text.
+    fn report(
+        &self,
+        attached: Attached<'_>,
+        context: &mut FilterContext,
+        debug: bool,
+        exception: &Exception<'_>,
+    ) -> bool {
+        let described = described(self.request);
+        let (summary, traceback) = (summary(exception), exception.traceback());
+        self.callback.take_back();
+        attached.detach(|| {
+            if context.failed.is_some() {
+                // Not the code's fault: what it writes to has failed.
+                tracing::info!("MP0414: {described} in interpreter '{}': {summary}", self.interpreter.display_name());
+                return true;
+            }
+            tracing::error!(
+                "MP0418: {described} in interpreter '{}' raised {summary}",
+                self.interpreter.display_name()
+            );
+            log_traceback(&described, &traceback);
+            if debug {
+                self.show(context, &titled_page(&described, &traceback));
+            }
+            false
+        })
+    }
+
+    fn show(&self, context: &mut FilterContext, page: &str) {
+        if let Some(stream) = &mut context.stream {
+            // A client that is gone is noticed by whoever writes next.
+            let _ = stream.write(self.filter, page.as_bytes());
+        }
+    }
+}
+
+fn described(request: Request<'_>) -> String {
+    format!("<!--#python --> in {}", page(request))
 }
 
 fn call(

@@ -126,7 +126,12 @@ pub fn log_failure(
 
 /// What `PythonDebug On` shows the client.
 pub fn page(entry: &HandlerEntry<'_>, traceback: &[String]) -> String {
-    let mut page = format!("\n<pre>\nMod_python error: \"{} {}\"\n\n", entry.directive, escape(entry.text));
+    titled_page(&format!("{} {}", entry.directive, entry.text), traceback)
+}
+
+/// The same, for what is no handler.
+pub fn titled_page(title: &str, traceback: &[String]) -> String {
+    let mut page = format!("\n<pre>\nMod_python error: \"{}\"\n\n", escape(title));
     for line in traceback.iter().flat_map(|entry| entry.lines()) {
         page += &escape(line);
         page.push('\n');

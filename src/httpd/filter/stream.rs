@@ -25,6 +25,8 @@ pub enum Read {
 /// The stream through one filter: what has come and not been read, what was written and not passed on.
 pub struct Stream {
     direction: Direction,
+    /// It is a part of another filter's output, whose end is not its own.
+    within: bool,
     unread: Brigade,
     written: Brigade,
     /// How much of `written` is data, in bytes, as far as that is counted.
@@ -45,6 +47,7 @@ impl Stream {
     pub fn new(direction: Direction, request: Request<'_>) -> Self {
         Self {
             direction,
+            within: false,
             unread: Brigade::new(request),
             written: Brigade::new(request),
             waiting: 0,
@@ -58,7 +61,7 @@ impl Stream {
 
     /// For a program that writes in the midst of another filter's output.
     pub fn within(output: Brigade, request: Request<'_>) -> Self {
-        Self { written: output, ..Self::new(Direction::Output, request) }
+        Self { written: output, within: true, ..Self::new(Direction::Output, request) }
     }
 
     pub fn direction(&self) -> Direction {
@@ -207,6 +210,9 @@ impl Stream {
             return Ok(());
         }
         self.closed = true;
+        if self.within {
+            return Ok(());
+        }
         self.written.append_end();
         match self.direction {
             Direction::Input => {

@@ -11,89 +11,150 @@ pub(super) static FUNCTIONS: &[Method] = &[
         State,
         c"_library_source",
         library_source,
-        c"_library_source(name): source, whether a package, path; or None."
+        c"_library_source($module, name, /)\n--\n\n\
+          Source, whether it is a package, path; or None."
     ),
-    function!(State, c"_library_code", library_code, c"_library_code(name): marshalled code, or None."),
-    function!(State, c"_keep_library_code", keep_library_code, c"_keep_library_code(name, code)"),
+    function!(
+        State,
+        c"_library_code",
+        library_code,
+        c"_library_code($module, name, /)\n--\n\n\
+          Marshalled code, or None."
+    ),
+    function!(
+        State,
+        c"_keep_library_code",
+        keep_library_code,
+        c"_keep_library_code($module, name, code, /)\n--\n\n\
+          Keep marshalled code for this child's other interpreters."
+    ),
     function!(
         State,
         c"_forked_by_python",
         process::forked_by_python,
-        c"_forked_by_python(): note that os.fork() has made this process."
+        c"_forked_by_python($module, /)\n--\n\n\
+          Note that os.fork() has made this process."
     ),
     function!(
         State,
         c"_has_other_interpreters",
         process::has_other_interpreters,
-        c"_has_other_interpreters(): whether the process has interpreters beside this one."
+        c"_has_other_interpreters($module, /)\n--\n\n\
+          Whether the process has interpreters beside this one."
     ),
-    function!(State, c"_log", entries::log, c"_log(level, text): one entry on the request that this thread serves."),
-    function!(State, c"_log_write", entries::log_write, c"_log_write(level, text): lines for the error log."),
-    function!(State, c"_log_flush", entries::log_flush, c"_log_flush(level): log an unfinished line."),
+    function!(
+        State,
+        c"_log",
+        entries::log,
+        c"_log($module, level, text, request_only=0, /)\n--\n\n\
+          One entry on the request that this thread serves, else on the main server."
+    ),
+    function!(
+        State,
+        c"_log_write",
+        entries::log_write,
+        c"_log_write($module, level, text, /)\n--\n\n\
+          Lines for the error log."
+    ),
+    function!(
+        State,
+        c"_log_flush",
+        entries::log_flush,
+        c"_log_flush($module, level, /)\n--\n\n\
+          Log an unfinished line."
+    ),
     function!(
         State,
         c"config_tree",
         process::config_tree,
-        c"config_tree(): a copy of the configuration as nested lists."
+        c"config_tree($module, /)\n--\n\n\
+          A copy of the configuration as nested lists."
     ),
-    function!(State, c"server_root", process::server_root, c"server_root(): what ServerRoot says."),
+    function!(State, c"server_root", process::server_root, c"server_root($module, /)\n--\n\nWhat ServerRoot says."),
     function!(
         State,
         c"exists_config_define",
         process::exists_config_define,
-        c"exists_config_define(name): whether the server was started with -D name."
+        c"exists_config_define($module, name, /)\n--\n\n\
+          Whether the server was started with -D name."
     ),
-    function!(State, c"mpm_query", process::mpm_query, c"mpm_query(code): what the MPM says to one of AP_MPMQ_*."),
-    function!(State, c"mpm_name", process::mpm_name, c"mpm_name(): what the MPM calls itself."),
+    function!(
+        State,
+        c"mpm_query",
+        process::mpm_query,
+        c"mpm_query($module, code, /)\n--\n\n\
+          What the MPM says to one of AP_MPMQ_*."
+    ),
+    function!(State, c"mpm_name", process::mpm_name, c"mpm_name($module, /)\n--\n\nWhat the MPM calls itself."),
     function!(
         State,
         c"interpreter_info",
         process::interpreter_info,
-        c"interpreter_info(): a dict about this interpreter."
+        c"interpreter_info($module, /)\n--\n\n\
+          A dict about this interpreter."
     ),
-    function!(State, c"stat", stat::stat, c"stat(fname, wanted): what the system says of a file, an mp_finfo."),
+    function!(
+        State,
+        c"stat",
+        stat::stat,
+        c"stat($module, fname, wanted, /)\n--\n\n\
+          What the system says of a file, an mp_finfo."
+    ),
     function!(
         State,
         c"log_error",
         entries::log_error,
-        c"log_error(message, level=APLOG_ERR, server=None): an entry in a server's error log, or the main one's."
+        c"log_error($module, message, level=3, server=None, /)\n--\n\n\
+          An entry in a server's error log, or the main one's."
     ),
     function!(
         State,
         c"parse_qs",
         forms::parse_qs,
-        c"parse_qs(qs, keep_blank=0, strict=0): the fields as a dict of lists."
+        c"parse_qs($module, qs, keep_blank=0, strict=0, /)\n--\n\n\
+          The fields as a dict of lists."
     ),
     function!(
         State,
         c"parse_qsl",
         forms::parse_qsl,
-        c"parse_qsl(qs, keep_blank=0, strict=0): the fields as a list of pairs."
+        c"parse_qsl($module, qs, keep_blank=0, strict=0, /)\n--\n\n\
+          The fields as a list of pairs."
     ),
     function!(
         State,
         c"register_cleanup",
         exit::register_cleanup,
-        c"register_cleanup(interpreter, server, callable, data=None): have callable(data) called when the child exits."
+        c"register_cleanup($module, interpreter, server, callable, data=None, /)\n--\n\n\
+          Have callable(data) called when the child exits."
     ),
-    function!(State, c"_global_lock", mutexes::lock, c"_global_lock(server, key, index=-1): wait for a global mutex."),
+    function!(
+        State,
+        c"_global_lock",
+        mutexes::lock,
+        c"_global_lock($module, server, key, index=-1, /)\n--\n\n\
+          Wait for a global mutex."
+    ),
     function!(
         State,
         c"_global_trylock",
         mutexes::try_lock,
-        c"_global_trylock(server, key, index=-1): whether a global mutex was free, and is held now."
+        c"_global_trylock($module, server, key, index=-1, /)\n--\n\n\
+          Whether a global mutex was free, and is held now."
     ),
     function!(
         State,
         c"_global_unlock",
         mutexes::unlock,
-        c"_global_unlock(server, key, index=-1): release a global mutex."
+        c"_global_unlock($module, server, key, index=-1, /)\n--\n\n\
+          Release a global mutex."
     ),
     function!(
         State,
         c"_current_request",
         serving::current_request,
-        c"_current_request(): the request that this thread is serving in this interpreter, or None."
+        c"_current_request($module, /)\n--\n\n\
+          The request that this thread is serving in this interpreter, or None."
     ),
     Method::END,
 ];

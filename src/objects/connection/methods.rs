@@ -11,21 +11,24 @@ pub(super) static METHODS: &[Method] = &[
         ConnectionObject,
         c"log_error",
         log_error,
-        c"log_error(message, level=APLOG_ERR): an entry in the error log, with the connection."
+        c"log_error($self, message, level=3, /)\n--\n\n\
+          Write to the error log, with the connection, at one of apache.APLOG_*. None writes nothing."
     ),
     method!(
         ConnectionObject,
         c"read",
         read,
-        c"read(n=0): bytes from the client: what is there, at most n, or with -1 everything; None at the end."
+        c"read($self, n=0, /)\n--\n\n\
+          Bytes from the client: what is there, at most n, or with -1 everything; None at the end."
     ),
     method!(
         ConnectionObject,
         c"readline",
         readline,
-        c"readline(n=0): a line from the client, or at most n bytes of it; None at the end."
+        c"readline($self, n=0, /)\n--\n\n\
+          A line from the client, or at most n bytes of it; None at the end."
     ),
-    method!(ConnectionObject, c"write", write, c"write(data): send to the client at once."),
+    method!(ConnectionObject, c"write", write, c"write($self, data, /)\n--\n\nSend to the client at once."),
     Method::END,
 ];
 

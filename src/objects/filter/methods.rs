@@ -10,19 +10,39 @@ pub(super) static METHODS: &[Method] = &[
         FilterObject,
         c"read",
         read,
-        c"read([n])\n\nUp to n bytes, up to a megabyte without n, all there is if n is negative; b'' when nothing is there at the \
-          moment, None at the end."
+        c"read($self, n=None, /)\n--\n\n\
+          Up to n bytes, up to a megabyte without n, all there is if n is negative; b'' when nothing is there \
+          at the moment, None at the end."
     ),
-    method!(FilterObject, c"readline", readline, c"readline([n])\n\nThe same up to the end of a line."),
-    method!(FilterObject, c"write", write, c"write(data)\n\nGive out text, or anything with the buffer interface."),
-    method!(FilterObject, c"flush", flush, c"flush()\n\nHave what was written passed on at once."),
-    method!(FilterObject, c"close", close, c"close()\n\nGive out the end. Nothing can be written behind it."),
-    method!(FilterObject, c"pass_on", pass_on, c"pass_on()\n\nGive out what was not read, as it is."),
+    method!(
+        FilterObject,
+        c"readline",
+        readline,
+        c"readline($self, n=None, /)\n--\n\n\
+          The same up to the end of a line."
+    ),
+    method!(
+        FilterObject,
+        c"write",
+        write,
+        c"write($self, data, /)\n--\n\n\
+          Give out text, or anything with the buffer interface."
+    ),
+    method!(FilterObject, c"flush", flush, c"flush($self, /)\n--\n\nHave what was written passed on at once."),
+    method!(
+        FilterObject,
+        c"close",
+        close,
+        c"close($self, /)\n--\n\n\
+          Give out the end. Nothing can be written behind it."
+    ),
+    method!(FilterObject, c"pass_on", pass_on, c"pass_on($self, /)\n--\n\nGive out what was not read, as it is."),
     method!(
         FilterObject,
         c"disable",
         disable,
-        c"disable()\n\nHave everything from now on go through without the handler being called."
+        c"disable($self, /)\n--\n\n\
+          Have everything from now on go through without the handler being called."
     ),
     Method::END,
 ];
@@ -38,7 +58,7 @@ fn readline<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'
 fn read_some<'i>(this: This<'_, 'i>, arguments: &Arguments<'i>, line: bool) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 1)?;
     let attached = this.attached();
-    let given = arguments.get(0).map(|value| value.to_i64()).transpose()?;
+    let given = arguments.get(0).filter(|size| !size.is_none()).map(|size| size.to_i64()).transpose()?;
     let used = this.enter(attached)?;
     refuse_closed(this, &used)?;
     let most = given.and_then(|given| usize::try_from(given).ok());

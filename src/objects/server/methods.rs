@@ -10,19 +10,33 @@ use crate::objects::{cleanup, logging};
 use super::ServerObject;
 
 pub(super) static METHODS: &[Method] = &[
-    method!(ServerObject, c"get_config", get_config, c"get_config(): the server's Python directives, a table."),
-    method!(ServerObject, c"get_options", get_options, c"get_options(): the server's PythonOptions, a table."),
+    method!(
+        ServerObject,
+        c"get_config",
+        get_config,
+        c"get_config($self, /)\n--\n\n\
+          The directives in effect for the server, as a table."
+    ),
+    method!(
+        ServerObject,
+        c"get_options",
+        get_options,
+        c"get_options($self, /)\n--\n\n\
+          The server's PythonOptions, as a table."
+    ),
     method!(
         ServerObject,
         c"log_error",
         log_error,
-        c"log_error(message, level=APLOG_ERR): an entry in the server's error log."
+        c"log_error($self, message, level=3, /)\n--\n\n\
+          Write to the server's error log, at one of apache.APLOG_*. None writes nothing."
     ),
     method!(
         ServerObject,
         c"register_cleanup",
         register_cleanup,
-        c"register_cleanup(req, callable, data=None): have callable(data) called when the child exits."
+        c"register_cleanup($self, req, callable, data=None, /)\n--\n\n\
+          Have callable(data) called when the child exits."
     ),
     Method::END,
 ];

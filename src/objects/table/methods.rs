@@ -9,25 +9,74 @@ use super::iterating::{Part, iterate};
 use super::{Place, TableObject, This, filling};
 
 pub(super) static METHODS: &[Method] = &[
-    method!(TableObject, c"has_key", has_key, c"has_key(k): 1 if there is a value under k, else 0"),
-    method!(TableObject, c"get", get, c"get(k[, d]): the first value under k, or d, which is None unless given"),
+    method!(
+        TableObject,
+        c"has_key",
+        has_key,
+        c"has_key($self, key, /)\n--\n\n\
+          1 if there is a value under key, else 0."
+    ),
+    method!(
+        TableObject,
+        c"get",
+        get,
+        c"get($self, key, default=None, /)\n--\n\n\
+          The first value under key, or default."
+    ),
     method!(
         TableObject,
         c"setdefault",
         set_default,
-        c"setdefault(k[, d]): the first value under k; if there is none, d or an empty string is put there"
+        c"setdefault($self, key, default=\"\", /)\n--\n\n\
+          The first value under key; if there is none, default is put there."
     ),
-    method!(TableObject, c"popitem", pop_item, c"popitem(): remove and return one (key, value); KeyError if empty"),
-    method!(TableObject, c"keys", keys, c"keys(): a list of the keys of all entries, in order"),
-    method!(TableObject, c"values", values, c"values(): a list of the values of all entries, in order"),
-    method!(TableObject, c"items", items, c"items(): a list of all entries as (key, value), in order"),
-    method!(TableObject, c"iterkeys", iter_keys, c"iterkeys(): an iterator over the keys"),
-    method!(TableObject, c"itervalues", iter_values, c"itervalues(): an iterator over the values"),
-    method!(TableObject, c"iteritems", iter_items, c"iteritems(): an iterator over the entries as (key, value)"),
-    method!(TableObject, c"update", update, c"update(m): self[k] = m[k] for each k of m.keys()"),
-    method!(TableObject, c"clear", clear, c"clear(): remove all entries"),
-    method!(TableObject, c"copy", copy, c"copy(): an independent table with the last value of each key"),
-    method!(TableObject, c"add", add, c"add(k, v): put v under k beside the values that are there"),
+    method!(
+        TableObject,
+        c"popitem",
+        pop_item,
+        c"popitem($self, /)\n--\n\n\
+          Remove and return one (key, value); KeyError if empty."
+    ),
+    method!(TableObject, c"keys", keys, c"keys($self, /)\n--\n\nA list of the keys of all entries, in order."),
+    method!(
+        TableObject,
+        c"values",
+        values,
+        c"values($self, /)\n--\n\n\
+          A list of the values of all entries, in order."
+    ),
+    method!(TableObject, c"items", items, c"items($self, /)\n--\n\nA list of all entries as (key, value), in order."),
+    method!(TableObject, c"iterkeys", iter_keys, c"iterkeys($self, /)\n--\n\nAn iterator over the keys."),
+    method!(TableObject, c"itervalues", iter_values, c"itervalues($self, /)\n--\n\nAn iterator over the values."),
+    method!(
+        TableObject,
+        c"iteritems",
+        iter_items,
+        c"iteritems($self, /)\n--\n\n\
+          An iterator over the entries as (key, value)."
+    ),
+    method!(
+        TableObject,
+        c"update",
+        update,
+        c"update($self, mapping, /)\n--\n\n\
+          self[key] = mapping[key] for each key of mapping.keys()."
+    ),
+    method!(TableObject, c"clear", clear, c"clear($self, /)\n--\n\nRemove all entries."),
+    method!(
+        TableObject,
+        c"copy",
+        copy,
+        c"copy($self, /)\n--\n\n\
+          An independent table with the last value of each key."
+    ),
+    method!(
+        TableObject,
+        c"add",
+        add,
+        c"add($self, key, value, /)\n--\n\n\
+          Put value under key beside the values that are there."
+    ),
     Method::END,
 ];
 
