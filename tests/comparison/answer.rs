@@ -47,9 +47,16 @@ impl Answer {
         put("status".into(), response.status.to_string());
         put("reason".into(), response.reason.clone());
         for (name, value) in response.headers.iter() {
-            if !OWN.contains(&name.to_ascii_lowercase().as_str()) {
-                put(format!("header {name}"), neutral(server, value.as_bytes()));
+            if OWN.contains(&name.to_ascii_lowercase().as_str()) {
+                continue;
             }
+            let mut value = neutral(server, value.as_bytes());
+            if name == "Allow" {
+                // httpd takes the methods from a hash table whose order is another one in each process.
+                let methods: BTreeSet<&str> = value.split(',').collect();
+                value = methods.into_iter().collect::<Vec<_>>().join(",");
+            }
+            put(format!("header {name}"), value);
         }
         let body = neutral(server, &response.body);
         let (body, facts) = match body.split_once(FACTS) {
@@ -117,7 +124,8 @@ fn without_library(text: &str) -> String {
         let is_frame = line.starts_with("  File ");
         skipping = if is_frame { line.contains("/mod_python/") } else { skipping && line.starts_with("    ") };
         // Python 3.11 and later underline the part of the line that failed.
-        let is_underline = line.starts_with("    ") && line.trim().chars().all(|c| "^~".contains(c)) && line.contains('^');
+        let is_underline =
+            line.starts_with("    ") && line.trim().chars().all(|c| "^~".contains(c)) && line.contains('^');
         if !skipping && !is_underline {
             kept.push(line);
         }

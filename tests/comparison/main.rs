@@ -20,8 +20,7 @@ use std::{fs, io};
 
 use answer::Answer;
 use differences::DIFFERENCES;
-use fixture::{Mpm, Server, debians_mod_python};
-use requests::Asked;
+use fixture::{Mpm, debians_mod_python};
 use sites::Site;
 
 /// Sends a site's requests to both servers and compares the answers; fails for a difference that is not listed, and for a listed

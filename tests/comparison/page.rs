@@ -47,5 +47,8 @@ fn the_page_says_what_the_tests_know() {
         fs::write(path(), wanted).expect("docs/differences.md");
         return;
     }
-    assert!(page == wanted, "docs/differences.md is not what it would be: MOD_PYTHON_WRITE_DOCS=1 cargo test --test comparison");
+    assert!(
+        page == wanted,
+        "docs/differences.md is not what it would be: MOD_PYTHON_WRITE_DOCS=1 cargo test --test comparison"
+    );
 }

@@ -80,7 +80,10 @@ impl Site {
                 (None, None) => panic!("{line} belongs to no document"),
             }
         }
-        documents.into_iter().flat_map(|(paths, text)| paths.into_iter().map(move |path| (path, text.clone()))).collect()
+        documents
+            .into_iter()
+            .flat_map(|(paths, text)| paths.into_iter().map(move |path| (path, text.clone())))
+            .collect()
     }
 
     /// The folders that the configuration names: httpd looks for their sections only if they are there.
