@@ -56,7 +56,7 @@ pub unsafe extern "C" fn register_hooks(pool: *mut raw::apr_pool_t) {
         raw::ap_hook_post_read_request(Some(reading::post_read_request), none, none, middle);
         raw::ap_hook_translate_name(Some(reading::translate_name), none, none, middle);
         raw::ap_hook_header_parser(Some(reading::header_parser), none, none, middle);
-        // By URI, which is how httpd takes these: for a sub-request they run again.
+        // By URI, which is how httpd takes these: what was found of one request is not taken for that of another URL.
         raw::ap_hook_access_checker(Some(access::access_checker), none, none, middle);
         raw::ap_hook_check_user_id(Some(access::check_user_id), none, BASIC_AND_DIGEST.0.as_ptr(), middle);
         raw::ap_hook_auth_checker(Some(access::auth_checker), none, AUTHORIZATION.0.as_ptr(), middle);

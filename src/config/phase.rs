@@ -15,6 +15,7 @@ impl Role {
     pub const OUTPUT_FILTER: Self = Self::new("PythonOutputFilter", "outputfilter");
     pub const BASIC_PROVIDER: Self = Self::new("PythonAuthBasicProvider", "check_password");
     pub const DIGEST_PROVIDER: Self = Self::new("PythonAuthDigestProvider", "get_realm_hash");
+    pub const MODULE: Self = Self::new("PythonHandlerModule", "handler");
     pub const REQUIRE: Self = Self::new("Require python", "authorize");
 
     const fn new(directive: &'static str, default_object: &'static str) -> Self {

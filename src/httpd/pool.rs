@@ -69,20 +69,35 @@ impl<'p> Pool<'p> {
 
     /// Runs `work` when the pool is cleared or destroyed, while everything in it and below it is still there.
     pub fn before_cleanup<F: FnOnce() + 'static>(self, work: F) {
-        unsafe extern "C" fn run<F: FnOnce()>(work: *mut c_void) -> raw::apr_status_t {
-            // SAFETY: the box that `before_cleanup` gave away; APR calls a cleanup once.
-            let work = unsafe { Box::from_raw(work.cast::<F>()) };
-            if let Err(panic) = caught(work) {
-                tracing::error!(
-                    "MP0105: a cleanup of mod_python panicked: {panic}; the child goes on. Please report this defect."
-                );
-            }
+        let work = Box::into_raw(Box::new(work)).cast();
+        // SAFETY: the pool is alive; the function takes what is passed along with it.
+        unsafe { raw::apr_pool_pre_cleanup_register(self.as_ptr(), work, Some(run_cleanup::<F>)) };
+    }
+
+    /// Runs `work` when the pool is cleared or destroyed, and those below it are gone.
+    pub fn at_cleanup<F: FnOnce() + 'static>(self, work: F) {
+        unsafe extern "C" fn nothing(_: *mut c_void) -> raw::apr_status_t {
             0
         }
         let work = Box::into_raw(Box::new(work)).cast();
         // SAFETY: the pool is alive; the function takes what is passed along with it.
-        unsafe { raw::apr_pool_pre_cleanup_register(self.as_ptr(), work, Some(run::<F>)) };
+        unsafe { raw::apr_pool_cleanup_register(self.as_ptr(), work, Some(run_cleanup::<F>), Some(nothing)) };
     }
+}
+
+/// Runs what was registered with a pool.
+///
+/// # Safety
+/// `work` is a box of an `F` that was given away; APR calls a cleanup once.
+unsafe extern "C" fn run_cleanup<F: FnOnce()>(work: *mut c_void) -> raw::apr_status_t {
+    // SAFETY: the caller's.
+    let work = unsafe { Box::from_raw(work.cast::<F>()) };
+    if let Err(panic) = caught(work) {
+        tracing::error!(
+            "MP0105: a cleanup of mod_python panicked: {panic}; the child goes on. Please report this defect."
+        );
+    }
+    0
 }
 
 /// A pool of its own, destroyed when dropped.

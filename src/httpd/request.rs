@@ -79,15 +79,33 @@ impl<'r> Request<'r> {
         unsafe { config_entry::<T>(self.server().fields().lookup_defaults).as_ref() }
     }
 
-    /// Asks the client for its name and password as AuthType has it, unless somebody has done so in another way.
+    /// Whether the response to an unknown user says how to authenticate.
+    pub fn asks_for_authentication(self) -> bool {
+        let name = match self.fields().proxyreq as u32 {
+            raw::PROXYREQ_PROXY => b"Proxy-Authenticate".as_slice(),
+            _ => b"WWW-Authenticate",
+        };
+        // SAFETY: the table lives with the request.
+        let headers = unsafe { Table::from_raw(self.fields().err_headers_out) };
+        headers.is_some_and(|headers| headers.get(name).is_some())
+    }
+
+    /// Asks the client for its name and password as AuthType has it; Basic needs no module of httpd's for that.
     pub fn ask_for_authentication(self) {
-        // SAFETY: the request is live; httpd's functions copy what they keep.
-        unsafe {
-            let headers = Table::from_raw(self.fields().err_headers_out);
-            if headers.is_none_or(|headers| headers.get(b"WWW-Authenticate").is_none()) {
-                raw::ap_note_auth_failure(self.as_ptr());
-            }
-        }
+        // SAFETY: the request is live; httpd's function copies what it keeps.
+        unsafe { raw::ap_note_basic_auth_failure(self.as_ptr()) }
+    }
+
+    /// What AuthType says, if it says anything.
+    pub fn auth_type(self) -> Option<&'r [u8]> {
+        // SAFETY: the request is live; the text is of its configuration or its pool.
+        unsafe { bytes_at(raw::ap_auth_type(self.as_ptr())) }
+    }
+
+    /// What AuthName says, if it says anything.
+    pub fn auth_name(self) -> Option<&'r [u8]> {
+        // SAFETY: as above.
+        unsafe { bytes_at(raw::ap_auth_name(self.as_ptr())) }
     }
 
     /// This module's own record of the request, if it has made one.

@@ -218,18 +218,17 @@ fn enter_new(
     Ok((made.state, made.guard))
 }
 
-/// Loads in the main interpreter, once, what CPython 3.12 must not meet first in an interpreter with its own GIL.
+/// Loads in the main interpreter, once, what CPython must not meet first in interpreters with GILs of their own.
 ///
-/// There, a second interpreter's refused import of the C parts of `datetime` or `decimal` frees memory twice if the main
-/// interpreter has never loaded them (seen with 3.12.1; gone in 3.13).
+/// In 3.12 a second such interpreter's refused import of the C parts of `datetime` or `decimal` frees memory twice if the main
+/// interpreter has never loaded them (seen with 3.12.1). From 3.13 on they are not refused, but two interpreters that import
+/// `_datetime` at the same time before the main one has made its static types ready can crash (gh-136421; seen with 3.13.5).
 fn prepare_main(runtime: &'static Runtime) {
     static DONE: OnceLock<()> = OnceLock::new();
-    if !cfg!(all(Py_3_12, not(Py_3_13))) {
-        return;
-    }
+    let modules: &[_] = if cfg!(Py_3_13) { &[c"_datetime"] } else { &[c"datetime", c"decimal"] };
     DONE.get_or_init(|| {
         let Some(guard) = runtime.attach_main() else { return };
-        for name in [c"datetime", c"decimal"] {
+        for name in modules {
             if let Err(raised) = Object::import(guard.attached(), name) {
                 raised.clear(guard.attached());
             }

@@ -25,13 +25,17 @@ pub struct Record {
     at_end: Option<fn(*mut raw::request_rec)>,
 }
 
+/// The handlers that run for a request: the phase, their list, whose turn it is, and the extension that chose them.
+type Running = (Option<&'static str>, &'static [HandlerEntry<'static>], usize, Option<String>);
+
 /// A callback of a request: when dropped, also by a panic, nothing of the request can be reached through its objects any more.
 pub struct Callback<'r> {
     request: Request<'r>,
     attached: Attached<'r>,
     interpreter: &'static Interpreter,
     record: *mut Record,
-    outer: (Option<&'static str>, &'static [HandlerEntry<'static>], usize),
+    /// What ran around it, if this one runs handlers.
+    outer: Option<Running>,
     status: i32,
     /// Ended first when the callback ends.
     serving: Option<Serving>,
@@ -53,8 +57,9 @@ impl<'r> Callback<'r> {
         // Inside another callback of the request, a thread that a handler has left behind may be using it.
         let _turn = own.turn(attached);
         let mut state = own.shared.state();
-        let outer = (state.phase, state.handlers, state.current);
+        let mut outer = None;
         if let Some((phase, selected)) = running {
+            outer = Some((state.phase, state.handlers, state.current, state.extension.take()));
             state.phase = Some(phase);
             state.extension = selected.extension.map(str::to_owned);
             // SAFETY: the configuration outlives the callback, at whose end the reference is dropped.
@@ -130,8 +135,10 @@ impl Drop for Callback<'_> {
         own.depth -= 1;
         if own.depth > 0 {
             let _turn = own.turn(self.attached);
-            let mut state = own.shared.state();
-            (state.phase, state.handlers, state.current) = self.outer;
+            if let Some(outer) = self.outer.take() {
+                let mut state = own.shared.state();
+                (state.phase, state.handlers, state.current, state.extension) = outer;
+            }
             return;
         }
         own.shared.suspend(self.attached);
@@ -209,6 +216,8 @@ impl Record {
             self.guarded = true;
             let disposal = Disposal { record: self, request: request.as_ptr() };
             request.pool().before_cleanup(move || disposal.run());
+            // The end of a subrequest comes behind that of its main request, of which it may ask for the object once more.
+            request.pool().at_cleanup(move || disposal.run());
         }
     }
 
@@ -227,7 +236,8 @@ impl Record {
     }
 }
 
-/// What the request's pool does with the record when it goes.
+/// What the request's pool does with the record when it goes, once.
+#[derive(Clone, Copy)]
 struct Disposal {
     record: *mut Record,
     request: *mut raw::request_rec,
@@ -235,8 +245,12 @@ struct Disposal {
 
 impl Disposal {
     fn run(self) {
+        // SAFETY: the request is alive until its pool's cleanups have run.
+        if unsafe { Request::from_raw(self.request).record::<Record>() } != self.record {
+            return;
+        }
         // What objects that go with the request print still belongs to it.
-        // SAFETY: the request is alive until its pool's own cleanups have run.
+        // SAFETY: as above.
         let _scope = unsafe { LogScope::enter(Place::Request(self.request)) };
         self.run_cleanups();
         // SAFETY: the record was made by `of` and given to the pool once.

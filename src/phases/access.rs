@@ -30,12 +30,28 @@ pub unsafe extern "C" fn check_user_id(request: *mut raw::request_rec) -> c_int 
                 })
             }
             status if status == raw::HTTP_UNAUTHORIZED as c_int => {
-                Request::from_raw(request).ask_for_authentication();
-                status
+                request_entry(request, SERVER_ERROR, |request| ask_for_authentication(request, status))
             }
             status => status,
         }
     }
+}
+
+/// Makes an answer of 401 one that says how to authenticate, unless the handler has done so; the status for the client.
+fn ask_for_authentication(request: Request<'_>, status: c_int) -> c_int {
+    if request.asks_for_authentication() {
+        return status;
+    }
+    let is_basic = request.auth_type().is_some_and(|kind| kind.eq_ignore_ascii_case(b"Basic"));
+    if is_basic && request.auth_name().is_none() {
+        // As mod_auth_basic does: no browser could make anything of a question without a realm.
+        tracing::error!(
+            "MP0409: PythonAuthenHandler returned HTTP_UNAUTHORIZED under 'AuthType Basic', but there is no AuthName, which names the realm that the client is asked for: write AuthName \"some text\" in the same section, or set WWW-Authenticate in req.err_headers_out"
+        );
+        return SERVER_ERROR;
+    }
+    request.ask_for_authentication();
+    status
 }
 
 /// httpd's `auth_checker` hook.

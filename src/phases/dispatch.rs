@@ -1,6 +1,6 @@
 //! Runs a phase's handlers one after the other and turns what they return into httpd's words.
 
-use crate::config::{DirectoryConfig, HandlerEntry, Phase, Selected, interpreter_name};
+use crate::config::{DirectoryConfig, HandlerEntry, HandlerList, Phase, Selected, interpreter_name};
 use crate::cpython::{Attached, Exception, Object, Raised};
 use crate::ffi::httpd as raw;
 use crate::httpd::Request;
@@ -37,14 +37,24 @@ pub fn has_handlers(request: Request<'_>, phase: Phase) -> bool {
 
 /// Runs a phase's handlers, those of the configuration and then those that were added to the request.
 pub fn run(request: Request<'_>, phase: Phase) -> i32 {
+    run_lists(request, phase, |list| list.select(request.filename()))
+}
+
+/// Runs the handlers that were added to the request for a phase, where those of the configuration have run.
+pub fn run_added(request: Request<'_>, phase: Phase) -> i32 {
+    run_lists(request, phase, |_| None)
+}
+
+fn run_lists<'r>(
+    request: Request<'r>,
+    phase: Phase,
+    select: impl FnOnce(&HandlerList<'r>) -> Option<Selected<'r>>,
+) -> i32 {
     let Some(config) = request.directory_config::<DirectoryConfig>() else {
         return raw::DECLINED;
     };
-    // httpd logs no sub-request, which is where a main one's clean-up is seen to.
-    if !request.fields().main.is_null() {
-        super::ending::expect_end(request);
-    }
-    let configured = config.handlers(phase).and_then(|list| list.select(request.filename()));
+    super::ending::expect_end_of_subrequest(request);
+    let configured = config.handlers(phase).and_then(select);
     let added = added_handlers(request, phase);
     let selected = match (configured, added) {
         (None, []) => return raw::DECLINED,
@@ -146,7 +156,9 @@ impl<'r> Dispatch<'r> {
                 return failure.broken_body(attached, &exception);
             }
         }
-        failure.report(attached, &exception, self.config.settings.debug())
+        // What a subrequest says before its content could stand in the middle of its main request's response.
+        let has_page = self.phase == Phase::Content || self.request.fields().main.is_null();
+        failure.report(attached, &exception, has_page && self.config.settings.debug())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::httpd::Request;
 use crate::objects::at_end;
 
 use super::dispatch::{has_handlers, run, run_phase};
-use super::enter::SERVER_ERROR;
+use super::enter::{SERVER_ERROR, UNAVAILABLE};
 use super::entry::request_entry;
 
 /// httpd's `log_transaction` hook. It also makes sure that PythonCleanupHandler runs, for this request and for those that it was
@@ -21,9 +21,9 @@ pub unsafe extern "C" fn log_transaction(request: *mut raw::request_rec) -> c_in
             expect_end(Request::from_raw(each));
             each = (*each).next;
         }
-        // An error must not keep httpd's other logs from their entries.
+        // An error, or a child about to end, must not keep httpd's other logs from their entries.
         match run_phase(request, Phase::Log) {
-            SERVER_ERROR => raw::DECLINED,
+            SERVER_ERROR | UNAVAILABLE => raw::DECLINED,
             status => status,
         }
     }
@@ -33,6 +33,13 @@ pub unsafe extern "C" fn log_transaction(request: *mut raw::request_rec) -> c_in
 pub fn expect_end(request: Request<'_>) {
     if has_handlers(request, Phase::Cleanup) {
         at_end(request, clean_up);
+    }
+}
+
+/// The same for a subrequest whose Python is about to run: httpd logs none, which is where a main one's end is seen to.
+pub fn expect_end_of_subrequest(request: Request<'_>) {
+    if !request.fields().main.is_null() {
+        expect_end(request);
     }
 }
 

@@ -8,7 +8,7 @@ use super::child;
 
 /// The status of a callback that could not be run.
 pub const SERVER_ERROR: i32 = raw::HTTP_INTERNAL_SERVER_ERROR as i32;
-const UNAVAILABLE: i32 = raw::HTTP_SERVICE_UNAVAILABLE as i32;
+pub const UNAVAILABLE: i32 = raw::HTTP_SERVICE_UNAVAILABLE as i32;
 
 /// Attaches this thread to the interpreter of that name, which is made if need be. `described` is what wants to run.
 ///

@@ -38,7 +38,7 @@ static AUTHORIZATION: Provider<raw::authz_provider> = Provider(raw::authz_provid
 /// # Safety
 /// Called while httpd registers the module's hooks, with the pool that it gives.
 pub unsafe fn register(pool: *mut raw::apr_pool_t) {
-    // SAFETY: names and records are statics. They decide by URI: for a sub-request they are asked again.
+    // SAFETY: names and records are statics. They decide by URI, as the phases' hooks.
     unsafe {
         let by_uri = raw::AP_AUTH_INTERNAL_PER_URI as i32;
         raw::ap_register_auth_provider(
@@ -114,21 +114,17 @@ unsafe extern "C" fn get_realm_hash(
                     if answer.is_none() {
                         return Ok(raw::authn_status_AUTH_USER_NOT_FOUND);
                     }
-                    let text = if answer.is_str() { answer.to_utf8()?.as_bytes().to_vec() } else { Vec::new() };
-                    if text.len() != 32 || !text.iter().all(u8::is_ascii_hexdigit) {
-                        return Err(Raised::type_error(
-                            answer.attached(),
-                            format!(
-                                "{} must return the 32 hexadecimal digits of md5('user:realm:password') as a str, or None for an unknown user, not {}",
-                                entry.text,
-                                match answer.is_str() {
-                                    true => "another text".to_owned(),
-                                    false => answer.type_name(),
-                                }
-                            ),
-                        ));
+                    if !answer.is_str() {
+                        return match truth_or(answer, entry, &DIGEST_ANSWERS)? {
+                            Answer::Number(number) => Ok(number),
+                            Answer::Truth(_) => Err(wrong_answer(answer, entry, &DIGEST_ANSWERS)),
+                        };
                     }
-                    *hash = request.pool().c_string(&text.to_ascii_lowercase()).as_ptr().cast_mut();
+                    let text = answer.to_utf8()?;
+                    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                        return Err(wrong_answer(answer, entry, &DIGEST_ANSWERS));
+                    }
+                    *hash = request.pool().c_string(text.to_ascii_lowercase().as_bytes()).as_ptr().cast_mut();
                     Ok(raw::authn_status_AUTH_USER_FOUND)
                 },
             );
@@ -157,8 +153,8 @@ unsafe extern "C" fn check_authorization(
                 |answer| {
                     truth_or(answer, handler, &REQUIRE_ANSWERS).map(|answer| match answer {
                         Answer::Truth(true) => raw::authz_status_AUTHZ_GRANTED,
-                        // Somebody has to say who it is first: httpd then has them authenticated, and asks again.
-                        Answer::Truth(false) if request.fields().user.is_null() => {
+                        // Where users are known, it has to be said first who it is: httpd has them authenticated, and asks again.
+                        Answer::Truth(false) if request.fields().user.is_null() && request.auth_type().is_some() => {
                             raw::authz_status_AUTHZ_DENIED_NO_USER
                         }
                         Answer::Truth(false) => raw::authz_status_AUTHZ_DENIED,
@@ -180,6 +176,15 @@ const BASIC_ANSWERS: Answers = Answers {
         raw::authn_status_AUTH_GENERAL_ERROR,
     ],
     allowed: "True, False, None for an unknown user, or one of apache.AUTH_GRANTED, AUTH_DENIED, AUTH_USER_NOT_FOUND, AUTH_GENERAL_ERROR",
+};
+
+const DIGEST_ANSWERS: Answers = Answers {
+    known: &[
+        raw::authn_status_AUTH_DENIED,
+        raw::authn_status_AUTH_USER_NOT_FOUND,
+        raw::authn_status_AUTH_GENERAL_ERROR,
+    ],
+    allowed: "the 32 hexadecimal digits of md5('user:realm:password') as a str, None for an unknown user, or one of apache.AUTH_DENIED, AUTH_USER_NOT_FOUND, AUTH_GENERAL_ERROR",
 };
 
 const REQUIRE_ANSWERS: Answers = Answers {
@@ -217,10 +222,16 @@ fn truth_or(answer: &Object<'_>, entry: &HandlerEntry<'_>, answers: &Answers) ->
         false => None,
     };
     let known = number.and_then(|number| answers.known.iter().find(|known| i64::from(**known) == number));
-    known.map(|known| Answer::Number(*known)).ok_or_else(|| {
-        let shown = answer.display();
-        Raised::type_error(attached, format!("{} must return {}, not {shown}", entry.text, answers.allowed))
-    })
+    known.map(|known| Answer::Number(*known)).ok_or_else(|| wrong_answer(answer, entry, answers))
+}
+
+/// The exception for what a function must not return. Of a text, only that it is one: it may be half a password.
+fn wrong_answer(answer: &Object<'_>, entry: &HandlerEntry<'_>, answers: &Answers) -> Raised {
+    let shown = match answer.is_int() {
+        true => answer.display(),
+        false => format!("an object of the class {}", answer.type_name()),
+    };
+    Raised::type_error(answer.attached(), format!("'{}' must return {}, not {shown}", entry.text, answers.allowed))
 }
 
 /// A provider that is asked where no directive names its function.
@@ -239,6 +250,7 @@ fn ask<'r, T>(
     read: impl for<'i> FnOnce(&Object<'i>) -> Result<T, Raised>,
 ) -> Option<T> {
     let config = request.directory_config::<DirectoryConfig>()?;
+    super::ending::expect_end_of_subrequest(request);
     let name = interpreter_name(request, &config.settings, Some(&entry.section));
     let (interpreter, guard) = enter(&name, || entry.describe()).ok()?;
     let attached = guard.attached();

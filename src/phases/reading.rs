@@ -5,8 +5,9 @@ use std::ffi::c_int;
 use crate::config::{DirectoryConfig, HandlerEntry, HandlerList, Phase};
 use crate::ffi::httpd as raw;
 use crate::httpd::Request;
+use crate::objects::has_added_handlers;
 
-use super::dispatch::{has_handlers, run, run_phase};
+use super::dispatch::{has_handlers, run, run_added, run_phase};
 use super::enter::SERVER_ERROR;
 use super::entry::request_entry;
 
@@ -15,7 +16,7 @@ const OK: i32 = raw::OK as i32;
 /// httpd's `post_read_request` hook: PythonInitHandler of the server first, then PythonPostReadRequestHandler.
 pub unsafe extern "C" fn post_read_request(request: *mut raw::request_rec) -> c_int {
     // SAFETY: httpd's hook.
-    unsafe { both(request, Phase::Init, Phase::PostReadRequest) }
+    unsafe { both(request, (Phase::Init, run), Phase::PostReadRequest) }
 }
 
 /// httpd's `translate_name` hook.
@@ -24,13 +25,18 @@ pub unsafe extern "C" fn translate_name(request: *mut raw::request_rec) -> c_int
     unsafe { run_phase(request, Phase::Trans) }
 }
 
-/// httpd's `header_parser` hook: PythonInitHandler of the section, if it has one of its own, then PythonHeaderParserHandler.
+/// httpd's `header_parser` hook: PythonInitHandler of the section, if it has one of its own, or what was added to the request; then
+/// PythonHeaderParserHandler.
 pub unsafe extern "C" fn header_parser(request: *mut raw::request_rec) -> c_int {
     // SAFETY: httpd's hook.
     unsafe {
-        match init_has_run(Request::from_raw(request)) {
+        let borrowed = Request::from_raw(request);
+        match init_has_run(borrowed) {
+            false => both(request, (Phase::Init, run), Phase::HeaderParser),
+            true if has_added_handlers(borrowed, Phase::Init) => {
+                both(request, (Phase::Init, run_added), Phase::HeaderParser)
+            }
             true => run_phase(request, Phase::HeaderParser),
-            false => both(request, Phase::Init, Phase::HeaderParser),
         }
     }
 }
@@ -39,14 +45,18 @@ pub unsafe extern "C" fn header_parser(request: *mut raw::request_rec) -> c_int 
 ///
 /// # Safety
 /// `request` is what httpd called the hook with.
-unsafe fn both(request: *mut raw::request_rec, first: Phase, second: Phase) -> c_int {
+unsafe fn both(
+    request: *mut raw::request_rec,
+    (first, run_first): (Phase, fn(Request<'_>, Phase) -> i32),
+    second: Phase,
+) -> c_int {
     // SAFETY: the caller's.
     unsafe {
         let borrowed = Request::from_raw(request);
         if !has_handlers(borrowed, first) {
             return run_phase(request, second);
         }
-        request_entry(request, SERVER_ERROR, |request| match run(request, first) {
+        request_entry(request, SERVER_ERROR, |request| match run_first(request, first) {
             status @ (OK | raw::DECLINED) if has_handlers(request, second) => match run(request, second) {
                 raw::DECLINED => status,
                 decided => decided,

@@ -59,9 +59,9 @@ pub fn call<'i>(
     .map(Some)
 }
 
-/// Whether httpd was started with `-DONE_PROCESS` (or `-X`), and so has a terminal for a debugger.
+/// Whether httpd was started with `-DONE_PROCESS` or with `-X` (which is `-DDEBUG`), and so has a terminal for a debugger.
 fn is_one_process() -> bool {
-    httpd::configuration::is_defined(c"ONE_PROCESS")
+    [c"ONE_PROCESS", c"DEBUG"].into_iter().any(httpd::configuration::is_defined)
 }
 
 /// Finds a handler, importing its module if need be.

@@ -4,8 +4,19 @@ use crate::fixture::{Httpd, Mpm, for_each_mpm};
 use crate::who::{ask, site};
 
 /// Those for every section and for .htaccess files.
-const ANYWHERE: [&str; 9] = [
+const ANYWHERE: [&str; 20] = [
+    "PythonInitHandler nobody | .none",
+    "PythonHeaderParserHandler nobody | .none",
+    "PythonAccessHandler nobody | .none",
+    "PythonAuthenHandler nobody | .none",
+    "PythonAuthzHandler nobody | .none",
+    "PythonTypeHandler nobody | .none",
+    "PythonFixupHandler nobody | .none",
     "PythonHandler who",
+    "PythonLogHandler nobody | .none",
+    "PythonCleanupHandler nobody | .none",
+    // It has no function that is called like a phase's.
+    "PythonHandlerModule string",
     "PythonInterpreter some",
     "PythonInterpPerDirectory Off",
     "PythonInterpPerDirective Off",
@@ -14,10 +25,24 @@ const ANYWHERE: [&str; 9] = [
     "PythonOption name",
     "PythonAutoReload On",
     "PythonDebug Off",
+    "PythonEnablePdb Off",
 ];
 
 /// Those for the server and its virtual hosts.
-const SERVER: [&str; 3] = ["PythonImport who some", "PythonOptimize Off", "PythonInterpreterOptions some gil=shared"];
+const SERVER: [&str; 6] = [
+    "PythonPostReadRequestHandler who",
+    "PythonTransHandler who",
+    "PythonConnectionHandler who",
+    "PythonImport who some",
+    "PythonOptimize Off",
+    "PythonInterpreterOptions some gil=shared",
+];
+
+/// Those for the server, its virtual hosts and all sections, but no .htaccess file.
+const NO_HTACCESS: [&str; 3] = ["PythonInputFilter who", "PythonInputFilter who named", "PythonOutputFilter who named"];
+
+/// Those for sections, and .htaccess files where AllowOverride has AuthConfig.
+const AUTHENTICATION: [&str; 2] = ["PythonAuthBasicProvider who", "PythonAuthDigestProvider who::other"];
 
 const SECTIONS: [&str; 11] = [
     "<Directory /srv>",
@@ -41,7 +66,7 @@ fn within(section: &str, line: &str) -> String {
 #[test]
 fn handlers_and_settings_may_stand_everywhere() {
     let mut config = String::new();
-    for line in ANYWHERE {
+    for line in ANYWHERE.iter().chain(&NO_HTACCESS) {
         config += &format!("{line}\n{}", within("<VirtualHost *:80>", line));
         for section in SECTIONS {
             config += &within(section, line);
@@ -52,6 +77,32 @@ fn handlers_and_settings_may_stand_everywhere() {
     }
     let test = Httpd::new(Mpm::Event).config(config).configtest();
     assert!(test.accepted, "{}", test.output);
+}
+
+#[test]
+fn who_is_asked_about_users_may_stand_in_sections() {
+    let mut config = String::new();
+    for line in AUTHENTICATION {
+        for section in SECTIONS {
+            config += &within(section, line);
+            config += &within("<VirtualHost *:80>", &within(section, line));
+        }
+        config += &within("<AuthnProviderAlias python named>", line)
+            .replace("named", line.split(' ').next().unwrap_or_default());
+    }
+    let test = Httpd::new(Mpm::Event).config(config).configtest();
+    assert!(test.accepted, "{}", test.output);
+    for line in AUTHENTICATION {
+        for config in [line.to_owned(), within("<VirtualHost *:80>", line)] {
+            let test = Httpd::new(Mpm::Event).config(&config).configtest();
+            let directive = line.split(' ').next().unwrap_or_default();
+            assert!(
+                !test.accepted && test.output.contains(&format!("{directive} not allowed")),
+                "{config}: {}",
+                test.output
+            );
+        }
+    }
 }
 
 #[test]
@@ -147,13 +198,25 @@ fn htaccess_files_count_for_nothing_under_allow_override_none() {
 }
 
 #[test]
-fn what_concerns_the_process_may_not_stand_in_htaccess_files() {
+fn what_is_not_for_htaccess_files_may_not_stand_there() {
     let mut site = site(Mpm::Prefork).config("PythonHandler who");
-    for (i, line) in SERVER.iter().enumerate() {
+    let not_there = || SERVER.iter().chain(&NO_HTACCESS).enumerate();
+    for (i, line) in not_there() {
         site = site.file(format!("{i}/.htaccess"), format!("# first line\n{line}"));
     }
-    let server = site.start();
-    for (i, line) in SERVER.iter().enumerate() {
+    for class in ["FileInfo", "Indexes", "Limit", "Options"] {
+        site = site
+            .file(format!("{class}/.htaccess"), AUTHENTICATION[0])
+            .config(format!("<Directory ${{HTDOCS}}/{class}>\n    AllowOverride {class}\n</Directory>"));
+    }
+    let server = site.file("AuthConfig/.htaccess", AUTHENTICATION.join("\n")).start();
+    for class in ["FileInfo", "Indexes", "Limit", "Options"] {
+        assert_eq!(server.get(&format!("/{class}/x")).status, 500, "{class}");
+        assert!(server.log().contains("PythonAuthBasicProvider not allowed"), "{}", server.log());
+        server.forget_log();
+    }
+    assert_eq!(server.get("/AuthConfig/x").status, 200, "{}", server.log());
+    for (i, line) in not_there() {
         server.forget_log();
         assert_eq!(server.get(&format!("/{i}/x")).status, 500);
         let directive = line.split(' ').next().unwrap_or_default();

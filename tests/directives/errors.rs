@@ -46,7 +46,42 @@ const WRONG: &[(&str, &[&str])] = &[
     ("PythonInterpreterOptions * color=red", &["MP0209: PythonInterpreterOptions *", "'color=red'", "gil=shared|own"]),
     ("PythonInterpreterOptions * gil=shared gil", &["MP0209: PythonInterpreterOptions *", "'gil'"]),
     ("PythonHandlr who", &["Invalid command 'PythonHandlr'"]),
+    ("PythonHandlerModule", &["MP0215: PythonHandlerModule names no module", "dotted Python name", "accesshandler"]),
+    ("PythonHandlerModule who::handler", &["MP0215: PythonHandlerModule", "'who::handler'", "accesshandler"]),
+    ("PythonHandlerModule who | .py", &["MP0215: PythonHandlerModule", "'|'"]),
+    ("PythonHandlerModule good /srv/who.py", &["MP0215: PythonHandlerModule", "'/srv/who.py'"]),
+    ("PythonHandlerModule a..b", &["MP0215: PythonHandlerModule", "'a..b'"]),
+    ("PythonEnablePdb Always", &["PythonEnablePdb must be On or Off"]),
+    ("PythonConnectionHandler", &["MP0201: PythonConnectionHandler"]),
+    ("PythonConnectionHandler who::", &["MP0203: PythonConnectionHandler", "'who::'"]),
+    ("PythonConnectionHandler who other", &["MP0213: PythonConnectionHandler", "one handler"]),
+    ("PythonConnectionHandler who | .py", &["MP0213: PythonConnectionHandler", "no extensions"]),
+    ("PythonInputFilter", &["PythonInputFilter takes 1-2 arguments"]),
+    ("PythonInputFilter a b c", &["PythonInputFilter takes 1-2 arguments"]),
+    ("PythonInputFilter who:: named", &["MP0203: PythonInputFilter", "'who::'"]),
+    ("PythonInputFilter who \"two words\"", &["MP0216: PythonInputFilter", "'two words'", "SetInputFilter"]),
+    ("PythonOutputFilter", &["PythonOutputFilter takes 1-2 arguments"]),
+    ("PythonOutputFilter /srv/who.py named", &["MP0203: PythonOutputFilter", "'/srv/who.py'"]),
+    ("PythonOutputFilter who one;two", &["MP0216: PythonOutputFilter", "'one;two'"]),
+    ("PythonOutputFilter who one,two", &["MP0216: PythonOutputFilter", "'one,two'"]),
 ];
+
+/// Those that take a list of handlers, and may have extensions behind it.
+const PHASES: [&str; 10] = [
+    "PythonInitHandler",
+    "PythonHeaderParserHandler",
+    "PythonAccessHandler",
+    "PythonAuthenHandler",
+    "PythonAuthzHandler",
+    "PythonTypeHandler",
+    "PythonFixupHandler",
+    "PythonHandler",
+    "PythonLogHandler",
+    "PythonCleanupHandler",
+];
+
+/// Those that take a list of handlers before there is a file.
+const BEFORE_FILE: [&str; 2] = ["PythonPostReadRequestHandler", "PythonTransHandler"];
 
 #[track_caller]
 fn said(lines: &str) -> String {
@@ -85,14 +120,99 @@ fn an_argument_that_is_not_utf_8_is_refused() {
 }
 
 #[test]
+fn each_phases_directive_says_what_it_takes() {
+    let wrong = [
+        ("", "MP0201", "names no handler"),
+        ("who |", "MP0202", "'|' without an extension"),
+        ("who | py", "MP0202", "'py' is not an extension"),
+        ("/srv/who.py", "MP0203", "'/srv/who.py' is not a handler"),
+        ("who::a::b", "MP0203", "'who::a::b' is not a handler"),
+    ];
+    for directive in PHASES.into_iter().chain(BEFORE_FILE) {
+        for (arguments, number, part) in wrong {
+            let output = said(&format!("{directive} {arguments}"));
+            assert!(output.contains(&format!("{number}: {directive}")) && output.contains(part), "{output}");
+        }
+    }
+    for directive in BEFORE_FILE {
+        for arguments in ["who | .py", "who|.py .html"] {
+            let output = said(&format!("{directive} {arguments}"));
+            assert!(output.contains(&format!("MP0214: {directive} takes no extensions")), "{output}");
+            assert!(output.contains("req.uri"), "what to do instead: {output}");
+        }
+    }
+}
+
+#[test]
+fn providers_say_what_they_take() {
+    for directive in ["PythonAuthBasicProvider", "PythonAuthDigestProvider"] {
+        for (arguments, parts) in [
+            ("", ["takes one argument", "module[::object]"]),
+            ("a b", ["takes one argument", "module[::object]"]),
+            ("\"\"", ["takes one argument", "module[::object]"]),
+            ("who::", ["MP0203", "'who::' is not a handler"]),
+            ("/srv/who.py", ["MP0203", "'/srv/who.py' is not a handler"]),
+        ] {
+            let line = format!("{directive} {arguments}");
+            let test = Httpd::new(Mpm::Event)
+                .file("wrong.conf", format!("<Location /x>\n    {line}\n</Location>"))
+                .config("Include ${HTDOCS}/wrong.conf")
+                .configtest();
+            assert!(!test.accepted, "accepted: {line}");
+            assert!(test.output.contains("Syntax error on line 2 of "), "{}", test.output);
+            assert!(test.output.contains(directive), "{}", test.output);
+            for part in parts {
+                assert!(test.output.contains(part), "{part:?} for {line:?} in {}", test.output);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_said_twice_is_accepted() {
+    let lists = PHASES.into_iter().map(|directive| format!("{directive} who | .py\n{directive} who other\n"));
+    let mut config: String = lists.clone().collect();
+    config += &BEFORE_FILE.map(|directive| format!("{directive} who\n{directive} who\n")).concat();
+    for line in [
+        "PythonHandlerModule who",
+        "PythonConnectionHandler who",
+        "PythonInputFilter who named",
+        "PythonOutputFilter who named",
+        "PythonInterpreter one",
+        "PythonInterpPerDirectory On",
+        "PythonInterpPerDirective On",
+        "PythonPath sys.path",
+        "PythonOption one two",
+        "PythonAutoReload On",
+        "PythonDebug On",
+        "PythonEnablePdb On",
+        "PythonImport who one",
+        "PythonOptimize On",
+        "PythonInterpreterOptions one gil=shared",
+    ] {
+        config += &format!("{line}\n{line}\n");
+    }
+    let mut inside: String = lists.collect();
+    for line in ["PythonAuthBasicProvider who", "PythonAuthDigestProvider who", "Require python who"] {
+        inside += &format!("{line}\n{line}\n");
+    }
+    let test = Httpd::new(Mpm::Event).config(format!("{config}<Location /x>\n{inside}</Location>")).configtest();
+    assert!(test.accepted, "{}", test.output);
+}
+
+#[test]
 fn in_a_htaccess_file_it_is_the_request_that_fails() {
+    // httpd refuses these there, whatever they say.
+    const NOT_THERE: [&str; 6] = [
+        "PythonImport",
+        "PythonOptimize",
+        "PythonInterpreterOptions",
+        "PythonConnectionHandler",
+        "PythonInputFilter",
+        "PythonOutputFilter",
+    ];
     let mut site = site(Mpm::Prefork).config("PythonHandler who");
-    let wrong: Vec<_> = WRONG
-        .iter()
-        .filter(|(line, _)| {
-            !["PythonImport", "PythonOptimize", "PythonInterpreterOptions"].iter().any(|name| line.starts_with(name))
-        })
-        .collect();
+    let wrong: Vec<_> = WRONG.iter().filter(|(line, _)| !NOT_THERE.iter().any(|name| line.starts_with(name))).collect();
     for (i, (line, _)) in wrong.iter().enumerate() {
         site = site.file(format!("{i}/.htaccess"), line);
     }

@@ -25,8 +25,8 @@ const TELL: &str = "
 
 #[test]
 fn every_combination_of_four_levels() {
-    const DIRECTIVES: [&str; 4] =
-        ["PythonDebug", "PythonAutoReload", "PythonInterpPerDirectory", "PythonInterpPerDirective"];
+    const DIRECTIVES: [&str; 5] =
+        ["PythonDebug", "PythonEnablePdb", "PythonAutoReload", "PythonInterpPerDirectory", "PythonInterpPerDirective"];
     for outermost in STATES {
         let mut site = site(Mpm::OneChild).file("lib/config.py", TELL).config("PythonHandler config\n");
         let lines = |state| DIRECTIVES.iter().map(|directive| line(directive, state)).collect::<String>();

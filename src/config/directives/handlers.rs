@@ -72,10 +72,13 @@ pub(super) unsafe extern "C" fn python_handler_module(
     unsafe {
         read(parameters, record, |reading| {
             let arguments = reading.text(arguments)?;
-            if let Some(wrong) = arguments.split_whitespace().find(|word| word.contains(['|', ':'])) {
-                return Err(format!(
-                    "MP0215: PythonHandlerModule takes names of modules only, not '{wrong}': their functions are named after the phases, such as accesshandler"
-                ));
+            const ALLOWED: &str = "write the dotted Python name of a module, or several; their functions are named after the phases, such as accesshandler";
+            if arguments.trim().is_empty() {
+                return Err(format!("MP0215: PythonHandlerModule names no module: {ALLOWED}"));
+            }
+            let is_module = |word: &str| !word.contains(['|', ':']) && Name::read(Role::MODULE, word).is_ok();
+            if let Some(wrong) = arguments.split_whitespace().find(|word| !is_module(word)) {
+                return Err(format!("MP0215: PythonHandlerModule: '{wrong}' is not the name of a module: {ALLOWED}"));
             }
             for phase in Phase::ALL {
                 add(reading, phase, &handlers::parse(phase.role(), arguments)?.silent());

@@ -50,15 +50,13 @@ pub fn get_remote_host<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Resu
 pub fn auth_name<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     let used = this.enter(this.attached())?;
-    // SAFETY: the request is live; the text is of its configuration or its pool.
-    from_httpd(this.attached(), unsafe { bytes_at(raw::ap_auth_name(used.request().as_ptr())) })
+    from_httpd(this.attached(), used.request().auth_name())
 }
 
 pub fn auth_type<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     let used = this.enter(this.attached())?;
-    // SAFETY: the request is live; the text is of its configuration or its pool.
-    from_httpd(this.attached(), unsafe { bytes_at(raw::ap_auth_type(used.request().as_ptr())) })
+    from_httpd(this.attached(), used.request().auth_type())
 }
 
 pub fn is_https<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
