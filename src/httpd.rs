@@ -4,6 +4,7 @@
 //! callback that got it.
 
 mod body;
+mod brigade;
 pub mod configuration;
 mod connection;
 mod exit;
@@ -24,10 +25,11 @@ mod stream;
 mod table;
 
 pub use body::{Body, BodyError};
+pub use brigade::Brigade;
 pub use connection::{Address, Connection};
 pub use exit::{before_exit_functions, ignore_stops, skip_exit_functions};
 pub use file::FileInfo;
-pub use filter::{Asked, Brigade, Direction, Filter, FilterError, Read, Stream, add_filter, add_filter_with};
+pub use filter::{Asked, Direction, Filter, FilterError, Read, Stream, add_filter, add_filter_with};
 pub use log::{Level, LogScope, Place, TracingToErrorLog, write_entry};
 pub use mpm::{Mpm, loaded_magic};
 pub use mutex::GlobalMutexes;

@@ -12,6 +12,11 @@ int mp_shim_brigade_empty(apr_bucket_brigade *bb)
     return APR_BRIGADE_EMPTY(bb);
 }
 
+int mp_shim_brigade_is_ending(apr_bucket_brigade *bb)
+{
+    return !APR_BRIGADE_EMPTY(bb) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb));
+}
+
 apr_bucket *mp_shim_brigade_first(apr_bucket_brigade *bb)
 {
     return APR_BRIGADE_FIRST(bb);

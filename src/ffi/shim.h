@@ -8,6 +8,7 @@
 #include "mod_include.h"
 
 int mp_shim_brigade_empty(apr_bucket_brigade *bb);
+int mp_shim_brigade_is_ending(apr_bucket_brigade *bb);
 apr_bucket *mp_shim_brigade_first(apr_bucket_brigade *bb);
 int mp_shim_bucket_is_eos(apr_bucket *b);
 int mp_shim_bucket_is_metadata(apr_bucket *b);

@@ -69,6 +69,17 @@ impl<'c> Connection<'c> {
         unsafe { raw::mp_shim_conn_double_reverse(self.as_ptr()) }
     }
 
+    /// Has httpd close the connection when its handler has returned: the event MPM may keep it otherwise.
+    pub fn end(self) {
+        self.set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
+        // SAFETY: alive, and this thread's; the state is null or lives with it.
+        unsafe {
+            if let Some(state) = (*self.as_ptr()).cs.as_mut() {
+                state.state = raw::conn_state_e_CONN_STATE_LINGER;
+            }
+        }
+    }
+
     /// Says whether the connection is to be kept: one of `ap_conn_keepalive_e`.
     pub fn set_keepalive(self, keepalive: raw::ap_conn_keepalive_e) {
         // SAFETY: alive, and this thread's.

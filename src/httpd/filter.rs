@@ -1,16 +1,17 @@
 //! Filters: what one takes in and gives out, from call to call.
 
 use std::ffi::CString;
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 use crate::ffi::httpd as raw;
 
+use super::brigade::Brigade;
 use super::{Request, bytes_at};
 
 /// How much is collected for one `read` without a size, and given out before it is passed on, in bytes.
 pub const PIECE: usize = 1024 * 1024;
 
-/// The longest piece of a line that is handed over at once, in bytes: httpd's `HUGE_STRING_LEN`.
+/// How much is handed over of a line, or asked for to be dropped, at once, in bytes: httpd's `HUGE_STRING_LEN`.
 const LINE: raw::apr_off_t = 8192;
 
 /// Which way a filter's data goes.
@@ -91,154 +92,8 @@ pub struct Asked {
     pub most: raw::apr_off_t,
 }
 
-/// A list of buckets that lives with its request.
-#[derive(Clone, Copy)]
-pub struct Brigade(NonNull<raw::apr_bucket_brigade>);
-
-impl Brigade {
-    fn new(request: Request<'_>) -> Self {
-        // SAFETY: pool and allocator live with the request and its connection; APR aborts when memory runs out.
-        unsafe {
-            let allocator = request.connection().fields().bucket_alloc;
-            Self(NonNull::new_unchecked(raw::apr_brigade_create(request.pool().as_ptr(), allocator)))
-        }
-    }
-
-    /// # Safety
-    /// `brigade` is live for as long as this and what is copied from it.
-    pub unsafe fn from_raw(brigade: *mut raw::apr_bucket_brigade) -> Self {
-        // SAFETY: the caller's.
-        Self(unsafe { NonNull::new_unchecked(brigade) })
-    }
-
-    pub fn as_ptr(self) -> *mut raw::apr_bucket_brigade {
-        self.0.as_ptr()
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.first().is_none()
-    }
-
-    fn first(self) -> Option<Bucket> {
-        // SAFETY: the brigade is live.
-        unsafe {
-            match raw::mp_shim_brigade_empty(self.as_ptr()) {
-                0 => NonNull::new(raw::mp_shim_brigade_first(self.as_ptr())).map(Bucket),
-                _ => None,
-            }
-        }
-    }
-
-    /// Puts all buckets of `other` at the end.
-    pub fn take_all(self, other: Self) {
-        // SAFETY: both are live and not the same.
-        unsafe { raw::mp_shim_brigade_concat(self.as_ptr(), other.as_ptr()) }
-    }
-
-    pub fn clear(self) {
-        // SAFETY: the brigade is live.
-        unsafe { raw::apr_brigade_cleanup(self.as_ptr().cast()) };
-    }
-
-    fn append(self, bucket: *mut raw::apr_bucket) {
-        // SAFETY: the brigade takes the bucket over.
-        unsafe { raw::mp_shim_brigade_append(self.as_ptr(), bucket) }
-    }
-
-    fn allocator(self) -> *mut raw::apr_bucket_alloc_t {
-        // SAFETY: the brigade is live.
-        unsafe { self.0.as_ref().bucket_alloc }
-    }
-
-    pub fn append_end(self) {
-        // SAFETY: the allocator lives with the brigade.
-        self.append(unsafe { raw::apr_bucket_eos_create(self.allocator()) });
-    }
-
-    fn append_flush(self) {
-        // SAFETY: the allocator lives with the brigade.
-        self.append(unsafe { raw::apr_bucket_flush_create(self.allocator()) });
-    }
-
-    /// Appends an error that httpd's own filters answer with, and the end.
-    fn append_error(self, status: i32, request: Request<'_>) {
-        // SAFETY: pool and allocator live with the request and its connection.
-        self.append(unsafe {
-            raw::ap_bucket_error_create(status, ptr::null(), request.pool().as_ptr(), self.allocator())
-        });
-        self.append_end();
-    }
-
-    fn append_copy(self, data: &[u8]) {
-        // SAFETY: the bytes are copied.
-        self.append(unsafe { raw::apr_bucket_heap_create(data.as_ptr().cast(), data.len(), None, self.allocator()) });
-    }
-}
-
-/// A bucket of a live brigade.
-#[derive(Clone, Copy)]
-struct Bucket(NonNull<raw::apr_bucket>);
-
-impl Bucket {
-    fn as_ptr(self) -> *mut raw::apr_bucket {
-        self.0.as_ptr()
-    }
-
-    fn is_end(self) -> bool {
-        // SAFETY: live.
-        unsafe { raw::mp_shim_bucket_is_eos(self.as_ptr()) != 0 }
-    }
-
-    fn is_flush(self) -> bool {
-        // SAFETY: live.
-        unsafe { raw::mp_shim_bucket_is_flush(self.as_ptr()) != 0 }
-    }
-
-    fn is_metadata(self) -> bool {
-        // SAFETY: live.
-        unsafe { raw::mp_shim_bucket_is_metadata(self.as_ptr()) != 0 }
-    }
-
-    fn delete(self) {
-        // SAFETY: live, and not used any more.
-        unsafe { raw::mp_shim_bucket_delete(self.as_ptr()) }
-    }
-
-    /// Moves it to the end of another brigade.
-    fn move_to(self, brigade: Brigade) {
-        // SAFETY: live, in a brigade.
-        unsafe { raw::mp_shim_bucket_move(self.as_ptr(), brigade.as_ptr()) }
-    }
-
-    /// Takes at most `most` bytes off it into `data`; up to a line's end, if it is to stop there, and whether it has.
-    /// A bucket of which nothing is left goes.
-    fn take(self, most: usize, line: bool, block: raw::apr_read_type_e, data: &mut Vec<u8>) -> Result<bool, i32> {
-        // SAFETY: live; the bytes are used before the bucket changes, and it is split within its length.
-        unsafe {
-            let (mut bytes, mut length) = (ptr::null(), 0);
-            match raw::mp_shim_bucket_read(self.as_ptr(), &mut bytes, &mut length, block) {
-                0 => {}
-                status => return Err(status),
-            }
-            let bytes: &[u8] = match length {
-                0 => &[],
-                _ => std::slice::from_raw_parts(bytes.cast(), length),
-            };
-            let within = &bytes[..length.min(most)];
-            let newline = within.iter().position(|byte| line && *byte == b'\n');
-            let count = newline.map_or(within.len(), |at| at + 1);
-            data.extend_from_slice(&within[..count]);
-            if count < length {
-                match raw::mp_shim_bucket_split(self.as_ptr(), count) {
-                    0 => {}
-                    status => return Err(status),
-                }
-            }
-            self.delete();
-            Ok(newline.is_some())
-        }
-    }
-}
+/// httpd's call of an output filter.
+type OutputFunction = unsafe extern "C" fn(*mut raw::ap_filter_t, *mut raw::apr_bucket_brigade) -> raw::apr_status_t;
 
 /// One filter in the way of a request, during a call of httpd's.
 #[derive(Clone, Copy)]
@@ -258,10 +113,44 @@ impl<'f> Filter<'f> {
         (!self.0.r.is_null()).then(|| unsafe { Request::from_raw(self.0.r) })
     }
 
-    /// The name under which httpd knows it, in lower case.
+    /// The name under which httpd knows it: in lower case, unless it is one of mod_filter's.
     pub fn name(self) -> &'f [u8] {
         // SAFETY: the record lives with its registration.
         unsafe { bytes_at((*self.0.frec).name) }.unwrap_or_default()
+    }
+
+    /// Takes the place of one of mod_filter's if that is what calls `function` in its own name, as it does for
+    /// `AddOutputFilterByType`; the filter to go on with. mod_filter keeps something else in its filter's context between the
+    /// calls than during one, and would crash if anything were written to the request in the midst of a call.
+    ///
+    /// # Safety
+    /// This is a call of that output filter, and no reference to it is used afterwards.
+    pub unsafe fn out_of_harness(
+        self,
+        function: OutputFunction,
+    ) -> *mut raw::ap_filter_t {
+        const BY_TYPE: &[u8] = b"bytype:";
+        let harness = ptr::from_ref(self.0).cast_mut();
+        let name = self.name().to_ascii_lowercase();
+        let name = CString::new(name.strip_prefix(BY_TYPE).unwrap_or(&name)).unwrap_or_default();
+        // SAFETY: httpd's records live with the configuration; the new filter lives in the request's pool, as all of a
+        // request's do, and comes behind the one that is taken out, which httpd goes on to use for the rest of this call.
+        unsafe {
+            if (*self.0.frec).filter_func.out_func.is_some_and(|own| ptr::fn_addr_eq(own, function)) {
+                return harness;
+            }
+            let (record, Some(request)) = (raw::ap_get_output_filter_handle(name.as_ptr()), self.request()) else {
+                return harness;
+            };
+            if record.is_null() {
+                return harness;
+            }
+            let own: *mut _ =
+                request.pool().value(raw::ap_filter_t { frec: record, ctx: ptr::null_mut(), ..*harness });
+            (*harness).next = own;
+            raw::ap_remove_output_filter(harness);
+            own
+        }
     }
 
     pub fn context<T>(self) -> *mut T {
@@ -415,8 +304,20 @@ impl Stream {
                 continue;
             }
             self.consumed = true;
-            let block = self.asked.map_or(raw::apr_read_type_e_APR_BLOCK_READ, |asked| asked.block);
-            match bucket.take(limit - data.len(), line, block, &mut data) {
+            let block = self.asked.map_or(raw::apr_read_type_e_APR_NONBLOCK_READ, |asked| asked.block);
+            let mut taken = bucket.take(limit - data.len(), line, block, &mut data);
+            // A response that comes bit by bit, from a program say: whoever reads as it comes has what is there, and nobody waits
+            // for the next bit with what was written before it.
+            if self.direction == Direction::Output && taken.is_err_and(is_again) {
+                if most.is_none() && !line && !data.is_empty() {
+                    break;
+                }
+                if self.has_written() {
+                    self.flush(filter)?;
+                }
+                taken = bucket.take(limit - data.len(), line, raw::apr_read_type_e_APR_BLOCK_READ, &mut data);
+            }
+            match taken {
                 Ok(true) => break,
                 Ok(false) => {}
                 Err(status) if is_again(status) => break,
@@ -467,8 +368,38 @@ impl Stream {
         self.closed = true;
         self.written.append_end();
         match self.direction {
-            Direction::Input => Ok(()),
+            Direction::Input => {
+                self.leave_body(filter);
+                Ok(())
+            }
             Direction::Output => self.pass_written(filter),
+        }
+    }
+
+    /// Leaves the rest of a body unread: it must not be taken for the next request on the connection. What has come is dropped;
+    /// if that is not all, the connection ends with this request.
+    fn leave_body(&mut self, filter: Filter<'_>) {
+        let Some(request) = filter.request().filter(|_| !self.ended) else { return };
+        let asked = Asked {
+            mode: raw::ap_input_mode_t_AP_MODE_READBYTES,
+            block: raw::apr_read_type_e_APR_NONBLOCK_READ,
+            most: LINE,
+        };
+        let mut most = PIECE;
+        self.ended = true;
+        loop {
+            while let Some(bucket) = self.unread.first() {
+                if bucket.is_end() {
+                    return self.unread.clear();
+                }
+                most = most.saturating_sub(bucket.length());
+                bucket.delete();
+            }
+            // To ask for more would have a client that waits for `100 Continue` send it.
+            let goes_on = most > 0 && request.fields().expecting_100 == 0;
+            if !goes_on || filter.fetch(self.unread, asked) != 0 || self.unread.is_empty() {
+                return request.connection().set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
+            }
         }
     }
 
@@ -477,6 +408,9 @@ impl Stream {
         self.consumed = true;
         if self.direction == Direction::Input && self.unread.is_empty() {
             self.fetch(filter)?;
+        }
+        if let (Direction::Input, Some(request)) = (self.direction, filter.request()) {
+            self.unread.set_aside(request).map_err(|status| failure(filter, status))?;
         }
         self.forward_rest();
         match self.direction {
@@ -531,6 +465,9 @@ impl Stream {
     /// Ends a stream whose program has failed, so that the client can tell: an error page in the place of a response that has
     /// not begun, else a connection that breaks off.
     pub fn fail(&mut self, filter: Filter<'_>, request: Request<'_>, status: i32) {
+        if self.direction == Direction::Input {
+            self.leave_body(filter);
+        }
         self.unread.clear();
         self.written.clear();
         (self.ended, self.closed, self.waiting) = (true, true, 0);
@@ -594,8 +531,7 @@ impl Stream {
     fn move_front(&mut self, to: Brigade, most: raw::apr_off_t) -> Result<(), i32> {
         let behind = self.partition(most)?;
         while let Some(bucket) = self.written.first().filter(|bucket| bucket.as_ptr() != behind) {
-            // SAFETY: live.
-            self.waiting = self.waiting.saturating_sub(unsafe { (*bucket.as_ptr()).length });
+            self.waiting = self.waiting.saturating_sub(bucket.length());
             bucket.move_to(to);
         }
         Ok(())
@@ -603,17 +539,10 @@ impl Stream {
 
     fn copy_front(&mut self, to: Brigade, most: raw::apr_off_t) -> Result<(), i32> {
         let behind = self.partition(most)?;
-        let mut next = self.written.first().map_or(ptr::null_mut(), Bucket::as_ptr);
-        while !next.is_null() && next != behind {
-            let mut copy = ptr::null_mut();
-            // SAFETY: live, in the brigade; heap and metadata buckets can be copied.
-            unsafe {
-                match raw::mp_shim_bucket_copy(next, &mut copy) {
-                    0 => to.append(copy),
-                    status => return Err(status),
-                }
-                next = raw::mp_shim_bucket_next(self.written.as_ptr(), next);
-            }
+        let mut next = self.written.first();
+        while let Some(bucket) = next.filter(|bucket| bucket.as_ptr() != behind) {
+            to.append(bucket.copy()?);
+            next = self.written.after(bucket);
         }
         Ok(())
     }

@@ -31,6 +31,8 @@ pub struct Output {
     brigade: Option<NonNull<raw::apr_bucket_brigade>>,
     /// The response is complete.
     ended: bool,
+    /// It is, because a filter has sent an error page in its place.
+    answered: bool,
 }
 
 type Brigade = *mut raw::apr_bucket_brigade;
@@ -39,6 +41,11 @@ impl Output {
     /// Notes that httpd has sent the whole response: what is written from now on would follow its end, and is dropped.
     pub fn end(&mut self) {
         self.ended = true;
+    }
+
+    /// Whether a filter has refused the response and sent an error page in its place, or broken it off.
+    pub fn was_answered(&self) -> bool {
+        self.answered
     }
 
     /// Sends bytes, at once with `flush`, else when httpd has enough of them. May block.
@@ -152,6 +159,7 @@ impl Output {
         passed.map_err(|status| {
             // A filter that refuses may have sent an error page instead.
             self.ended = request.is_response_complete();
+            self.answered = self.ended;
             WriteError::Refused(status)
         })
     }

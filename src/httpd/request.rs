@@ -140,6 +140,19 @@ impl<'r> Request<'r> {
         self.with_redirects().any(|fields| fields.eos_sent != 0)
     }
 
+    /// Notes that the end of the response has come no further than to one of its filters. httpd notes it as sent when it comes to
+    /// the first (util_filter.c, ap_pass_brigade), and again when it is passed on.
+    pub fn hold_end(self) {
+        let mut request = self.as_ptr();
+        while !request.is_null() {
+            // SAFETY: this request, then those that were redirected to it, in pools that outlive its own; all this thread's.
+            unsafe {
+                (*request).eos_sent = 0;
+                request = (*request).prev;
+            }
+        }
+    }
+
     /// This request and those that it was redirected to, one of which may have answered.
     fn with_redirects(self) -> impl Iterator<Item = &'r raw::request_rec> {
         std::iter::successors(Some(self.fields()), |fields| {

@@ -22,8 +22,10 @@ pub const DYNAMIC: &str = "MOD_PYTHON";
 
 /// What one filter of one request is, from call to call. It lives in the request's pool.
 pub struct FilterContext {
-    /// The handler; none when the request's configuration has no filter of that name.
-    pub entry: Option<HandlerEntry<'static>>,
+    /// The filter as it was registered; none when the request's configuration has none of that name.
+    registered: Option<FilterEntry<'static>>,
+    /// It was called before.
+    begun: bool,
     /// The data; taken out while it is used.
     pub stream: Option<Stream>,
     /// httpd's filter, during a call.
@@ -58,18 +60,18 @@ impl FilterContext {
                 Direction::Input => config.input_filters,
                 Direction::Output => config.output_filters,
             });
-            let entry = FilterEntry::find(filters, filter.name()).map(|entry| entry.handler);
+            let registered = FilterEntry::find(filters, filter.name()).copied();
             // SAFETY: the configuration outlives the request, in whose pool the context lies.
-            let entry =
-                unsafe { std::mem::transmute::<Option<HandlerEntry<'_>>, Option<HandlerEntry<'static>>>(entry) };
-            context = Self::make(request, entry);
+            let registered =
+                unsafe { std::mem::transmute::<Option<FilterEntry<'_>>, Option<FilterEntry<'static>>>(registered) };
+            context = Self::make(request, registered);
             // SAFETY: it lives as long as the request, which the filter is part of.
             unsafe { filter.set_context(context) };
         }
         // SAFETY: the caller's.
         let own = unsafe { &mut *context };
         own.filter = raw;
-        if own.stream.is_none() && !own.running {
+        if !std::mem::replace(&mut own.begun, true) {
             own.stream = Some(Stream::new(direction, request));
             own.length =
                 headers(request).and_then(|headers| headers.get(b"Content-Length").flatten().map(<[u8]>::to_vec));
@@ -79,12 +81,18 @@ impl FilterContext {
 
     /// A context for a program in the midst of the output of httpd's own `filter`, during one call of it.
     pub fn within(filter: *mut raw::ap_filter_t, stream: Stream) -> Self {
-        Self { filter, stream: Some(stream), ..Self::new(None) }
+        Self { filter, begun: true, stream: Some(stream), ..Self::new(None) }
     }
 
-    fn new(entry: Option<HandlerEntry<'static>>) -> Self {
+    /// The handler.
+    pub fn entry(&self) -> Option<HandlerEntry<'static>> {
+        self.registered.map(|registered| registered.handler)
+    }
+
+    fn new(registered: Option<FilterEntry<'static>>) -> Self {
         Self {
-            entry,
+            registered,
+            begun: false,
             stream: None,
             filter: std::ptr::null_mut(),
             running: false,
@@ -95,15 +103,15 @@ impl FilterContext {
         }
     }
 
-    fn make(request: Request<'_>, entry: Option<HandlerEntry<'static>>) -> *mut Self {
-        let context = Box::into_raw(Box::new(Self::new(entry)));
+    fn make(request: Request<'_>, registered: Option<FilterEntry<'static>>) -> *mut Self {
+        let context = Box::into_raw(Box::new(Self::new(registered)));
         // SAFETY: the box is dropped once, when the request goes, which the filter is part of.
         request.pool().before_cleanup(move || drop(unsafe { Box::from_raw(context) }));
         context
     }
 
-    /// A response that a filter writes to has another length than the one it had.
-    fn forget_length(&mut self, request: Request<'_>) {
+    /// A response that a filter takes from or adds to has another length than the one it had.
+    pub fn forget_length(&mut self, request: Request<'_>) {
         let (Some(length), Some(headers)) = (self.length.take(), headers(request)) else { return };
         // The filter's handler may have given the new one.
         if headers.get(b"Content-Length").flatten() == Some(&length) {
@@ -119,7 +127,7 @@ fn headers(request: Request<'_>) -> Option<Table<'_>> {
 
 /// Adds a filter that a request has registered for itself.
 pub fn add(request: Request<'_>, direction: Direction, filter: FilterEntry<'static>) -> bool {
-    let context = FilterContext::make(request, Some(filter.handler));
+    let context = FilterContext::make(request, Some(filter));
     // SAFETY: the function behind that name takes it for what it is.
     unsafe { add_filter_with(request, direction, DYNAMIC, context) }
 }
@@ -182,11 +190,20 @@ impl FilterObject {
         equipment_of(attached, self.interpreter)
     }
 
-    /// Uses the data, detached: what filters behind this one do can run Python again.
+    /// What the response said of its length is not true any more.
+    fn forget_length(&self, used: &InUse<'_>) {
+        if let (Direction::Output, Some(request)) = (self.direction, used.filter().request()) {
+            // SAFETY: lent, and this thread is the one that uses it.
+            unsafe { (*used.0.as_ptr()).forget_length(request) };
+        }
+    }
+
+    /// Uses the data, detached: what filters behind this one do can run Python again. `what` is said of a failure.
     fn with_stream<R>(
         &self,
         attached: Attached<'_>,
         used: &InUse<'_>,
+        what: &str,
         work: impl FnOnce(&mut Stream, Filter<'_>) -> Result<R, FilterError>,
     ) -> Result<R, Raised> {
         // SAFETY: lent, and this thread is the one that uses it.
@@ -204,12 +221,12 @@ impl FilterObject {
         context.stream = Some(stream);
         outcome.map_err(|error| {
             context.failed = Some(error.status);
-            self.failed(attached, error)
+            self.failed(attached, what, error)
         })
     }
 
     #[cold]
-    fn failed(&self, attached: Attached<'_>, error: FilterError) -> Raised {
+    fn failed(&self, attached: Attached<'_>, what: &str, error: FilterError) -> Raised {
         match self.equipment(attached) {
             Ok(equipment) if error.gone => {
                 // SAFETY: the class is this interpreter's.
@@ -217,10 +234,6 @@ impl FilterObject {
                 Raised::new(&class, "Client has closed the connection.")
             }
             Ok(_) => {
-                let what = match self.direction {
-                    Direction::Input => "Input filter read error",
-                    Direction::Output => "Flush failed",
-                };
                 let why = match error.status > 0 {
                     true => format!(": {}", crate::httpd::status_text(error.status)),
                     false => String::new(),

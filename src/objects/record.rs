@@ -81,8 +81,15 @@ impl<'r> Callback<'r> {
         self.status
     }
 
+    /// Sets the request's status, while no other thread uses it.
+    pub fn set_status(&self, status: i32) -> Result<(), Raised> {
+        let _used = self.enter()?;
+        self.request.set_status(status);
+        Ok(())
+    }
+
     /// Keeps other threads from the request until dropped.
-    pub fn enter(&self) -> Result<Entered<'_, raw::request_rec>, Raised> {
+    fn enter(&self) -> Result<Entered<'_, raw::request_rec>, Raised> {
         self.record().shared.lease.enter(self.attached)
     }
 
@@ -91,6 +98,12 @@ impl<'r> Callback<'r> {
         if self.record().depth == 1 {
             self.record().shared.suspend(self.attached);
         }
+    }
+
+    /// Whether a filter has refused what was written, and answered in its place.
+    pub fn is_answered(&self) -> bool {
+        let _turn = self.record().turn(self.attached);
+        self.record().shared.state().output.was_answered()
     }
 
     /// What the request's objects share.

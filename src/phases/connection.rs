@@ -11,7 +11,7 @@ use crate::objects::connection::{ConnectionObject, ConnectionShared};
 use crate::objects::equipment::equipment_of;
 use crate::objects::write_printed;
 
-use super::dispatch::status_of;
+use super::dispatch::{server_return, status_of};
 use super::enter::{SERVER_ERROR, enter};
 use super::entry::connection_entry;
 use super::report::{log_failure, summary};
@@ -26,7 +26,13 @@ pub unsafe extern "C" fn process_connection(connection: *mut raw::conn_rec) -> c
         let entry =
             Connection::from_raw(connection).base_server().and_then(server_config).and_then(|config| config.connection);
         match entry.filter(|_| !is_stream) {
-            Some(entry) => connection_entry(connection, SERVER_ERROR, |connection| serve(connection, entry)),
+            Some(entry) => connection_entry(connection, SERVER_ERROR, |connection| {
+                let status = serve(connection, entry);
+                if status != raw::DECLINED {
+                    connection.end();
+                }
+                status
+            }),
             None => raw::DECLINED,
         }
     }
@@ -66,9 +72,10 @@ fn run(
     let object = ConnectionObject::of_connection(attached, equipment, interpreter, std::sync::Arc::clone(&shared))?;
     let returned = resolve::call(attached, equipment, lookup, entry, &object, &[]);
     drop(lent);
-    match returned? {
-        Some(value) => status_of(&value, entry),
-        None => Ok(raw::DECLINED),
+    match returned {
+        Ok(Some(value)) => status_of(&value, entry),
+        Ok(None) => Ok(raw::DECLINED),
+        Err(raised) => server_return(attached, equipment, raised, entry, |_| Ok(())),
     }
 }
 

@@ -127,7 +127,10 @@ impl<'r> Dispatch<'r> {
         match resolve::call(attached, equipment, &lookup, entry, &object, &[]) {
             Ok(Some(value)) => status_of(&value, entry).map(Some),
             Ok(None) => Ok(None),
-            Err(raised) => server_return(attached, equipment, callback, self.request, raised, entry).map(Some),
+            Err(raised) => server_return(attached, equipment, raised, entry, |status| {
+                callback.set_status(status)
+            })
+            .map(Some),
         }
     }
 
@@ -156,6 +159,11 @@ impl<'r> Dispatch<'r> {
                 return failure.broken_body(attached, &exception);
             }
         }
+        // SAFETY: a class of CPython's.
+        let is_os_error = unsafe { exception.is_builtin(crate::ffi::python::PyExc_OSError) };
+        if is_os_error && callback.is_answered() {
+            return failure.answered(&exception);
+        }
         // What a subrequest says before its content could stand in the middle of its main request's response.
         let has_page = self.phase == Phase::Content || self.request.fields().main.is_null();
         failure.report(attached, &exception, has_page && self.config.settings.debug())
@@ -166,10 +174,9 @@ impl<'r> Dispatch<'r> {
 pub fn server_return(
     attached: Attached<'_>,
     equipment: &Equipment,
-    callback: &Callback<'_>,
-    request: Request<'_>,
     raised: Raised,
     entry: &HandlerEntry<'_>,
+    set_status: impl FnOnce(i32) -> Result<(), Raised>,
 ) -> Result<i32, Raised> {
     let exception = raised.fetch(attached);
     // SAFETY: the equipment is this interpreter's.
@@ -179,9 +186,7 @@ pub fn server_return(
     let arguments = exception.value().attribute(c"args")?.items()?;
     if let Some(status) = arguments.get(1) {
         if status.is_true()? {
-            let status = status_number(status, entry)?;
-            let _used = callback.enter()?;
-            request.set_status(status);
+            set_status(status_number(status, entry)?)?;
         }
     }
     match arguments.first() {

@@ -35,6 +35,7 @@ pub unsafe fn register() {
 unsafe extern "C" fn output(filter: *mut raw::ap_filter_t, brigade: *mut raw::apr_bucket_brigade) -> raw::apr_status_t {
     // SAFETY: httpd's call: both are live.
     unsafe {
+        let filter = Filter::from_raw(filter).out_of_harness(output);
         let (this, brigade) = (Filter::from_raw(filter), Brigade::from_raw(brigade));
         let Some(request) = this.request() else { return this.pass(brigade) };
         let context = FilterContext::of(this, filter, request, Direction::Output);
@@ -93,18 +94,27 @@ impl<'r> Call<'r> {
     }
 
     fn output(&self, brigade: Brigade) -> i32 {
-        // What the handler writes to the request itself comes past its own filter.
-        if self.context().running {
-            return self.filter.pass(brigade);
-        }
         if let Some(status) = self.context().failed {
             brigade.clear();
             return status;
         }
+        // What the handler writes to the request itself comes past its own filter, behind what it has written to that.
+        if self.context().running || self.context().stream.is_none() {
+            self.context().forget_length(self.request);
+            return match self.stream(|stream| stream.pass_written(self.filter)) {
+                Some(Err(error)) => self.refused(error),
+                _ => self.filter.pass(brigade),
+            };
+        }
         if self.context().disabled {
             return self.filter.pass(brigade);
         }
-        self.stream(|stream| stream.receive(brigade));
+        self.stream(|stream| {
+            if !stream.is_closed() && brigade.is_ending() {
+                self.request.hold_end();
+            }
+            stream.receive(brigade);
+        });
         loop {
             let goes_on = self.stream(|stream| {
                 if stream.forward_metadata() {
@@ -121,6 +131,10 @@ impl<'r> Call<'r> {
                 Some(Err(error)) => return self.refused(error),
             }
             if let Outcome::Failed(status) = self.run(None) {
+                return status;
+            }
+            if let Some(status) = self.context().failed {
+                self.stream(Stream::drop_unread);
                 return status;
             }
             if let Some(status) = self.after_output() {
@@ -142,8 +156,12 @@ impl<'r> Call<'r> {
             });
             return Some(passed.and_then(Result::err).map_or(0, |error| self.refused(error)));
         }
-        let left = self.stream(|stream| !stream.has_consumed() && stream.has_unread() && stream.drop_unread());
+        let left = self.stream(|stream| {
+            // Behind the end that it has given out, nothing is to be read.
+            !stream.has_consumed() && !stream.is_closed() && stream.has_unread() && stream.drop_unread()
+        });
         if left == Some(true) {
+            self.context().forget_length(self.request);
             self.tell_once(
                 "MP0411",
                 "returned without reading: the response is dropped as far as it came by. It must read until it gets b'' or None, or call filter.pass_on()",
@@ -185,6 +203,9 @@ impl<'r> Call<'r> {
                 return self.filter.fetch(to, asked);
             }
             if let Outcome::Failed(status) = self.run(Some(upstream)) {
+                return status;
+            }
+            if let Some(status) = self.context().failed {
                 return status;
             }
             if let Some(status) = self.after_input(asked) {
@@ -237,14 +258,14 @@ impl<'r> Call<'r> {
 
     fn tell_once(&self, number: &str, what: &str) {
         if !std::mem::replace(&mut self.context().told, true) {
-            let described = self.context().entry.as_ref().map(HandlerEntry::describe).unwrap_or_default();
+            let described = self.context().entry().as_ref().map(HandlerEntry::describe).unwrap_or_default();
             tracing::warn!("{number}: {described} {what}");
         }
     }
 
     /// Runs the handler once.
     fn run(&self, asked: Option<Asked>) -> Outcome {
-        let Some(entry) = self.context().entry else {
+        let Some(entry) = self.context().entry() else {
             tracing::error!(
                 "MP0413: the filter '{}' is not run: it was added to a request for which no directive names its handler; have PythonInputFilter or PythonOutputFilter hold for the same section",
                 String::from_utf8_lossy(self.filter.name())
@@ -301,7 +322,7 @@ impl<'r> Call<'r> {
         match called {
             Ok(_) => Ok(()),
             // Its result is of no use here, but it may set the request's status.
-            Err(raised) => server_return(attached, equipment, callback, self.request, raised, entry).map(drop),
+            Err(raised) => server_return(attached, equipment, raised, entry, |status| callback.set_status(status)).map(drop),
         }
     }
 

@@ -33,6 +33,12 @@ impl Failure<'_> {
         raw::DONE
     }
 
+    /// A filter has failed, said so, and answered: the handler could not go on writing.
+    pub fn answered(&self, exception: &Exception<'_>) -> i32 {
+        tracing::info!("MP0414: {}: {}", self.described(), summary(exception));
+        raw::DONE
+    }
+
     /// The request's body was cut short, badly chunked or too long, and the handler left it at that.
     pub fn broken_body(&self, attached: Attached<'_>, exception: &Exception<'_>) -> i32 {
         let status = exception.value().attribute(c"status").and_then(|status| status.to_i64());

@@ -36,7 +36,8 @@ fn closed<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
 
 fn name<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
     let used = this.enter(this.attached())?;
-    text::from_httpd(this.attached(), Some(used.filter().name()))
+    let registered = used.context().registered.as_ref().map(|registered| registered.name.as_bytes());
+    text::from_httpd(this.attached(), registered.or_else(|| Some(used.filter().name())))
 }
 
 fn req<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
@@ -64,13 +65,13 @@ fn is_input<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
 
 fn handler<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
     let used = this.enter(this.attached())?;
-    text::from_httpd(this.attached(), used.context().entry.as_ref().map(|entry| entry.text.as_bytes()))
+    text::from_httpd(this.attached(), used.context().entry().map(|entry| entry.text.as_bytes()))
 }
 
 fn dir<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
     let used = this.enter(this.attached())?;
     let filename = used.filter().request().and_then(|request| request.filename());
-    let directory = used.context().entry.as_ref().and_then(|entry| entry.section.directory_for(filename));
+    let directory = used.context().entry().and_then(|entry| entry.section.directory_for(filename));
     text::from_httpd(this.attached(), directory.as_deref())
 }
 

@@ -44,7 +44,7 @@ fn read_some<'i>(this: This<'_, 'i>, arguments: &Arguments<'i>, line: bool) -> R
     let most = given.and_then(|given| usize::try_from(given).ok());
     // A negative size asks for everything; a line ends by itself.
     let all = !line && given.is_some_and(|given| given < 0);
-    let read = this.with_stream(attached, &used, |stream, filter| {
+    let read = this.with_stream(attached, &used, "Filter read error", |stream, filter| {
         let mut read = stream.read(filter, most, line)?;
         while let (true, Read::Data(data)) = (all, &mut read) {
             match stream.read(filter, None, false)? {
@@ -54,6 +54,9 @@ fn read_some<'i>(this: This<'_, 'i>, arguments: &Arguments<'i>, line: bool) -> R
         }
         Ok(read)
     })?;
+    if matches!(&read, Read::Data(data) if !data.is_empty()) {
+        this.forget_length(&used);
+    }
     match read {
         Read::Data(data) => Object::bytes(attached, &data),
         Read::Nothing => Object::bytes(attached, b""),
@@ -82,11 +85,10 @@ fn give_out<'i>(this: This<'_, 'i>, data: &[u8]) -> Result<Object<'i>, Raised> {
     let attached = this.attached();
     let used = this.enter(attached)?;
     refuse_closed(this, &used)?;
-    if let (crate::httpd::Direction::Output, Some(request)) = (this.direction, used.filter().request()) {
-        // SAFETY: lent, and this thread is the one that uses it.
-        unsafe { (*used.0.as_ptr()).forget_length(request) };
+    if !data.is_empty() {
+        this.forget_length(&used);
     }
-    this.with_stream(attached, &used, |stream, filter| stream.write(filter, data))?;
+    this.with_stream(attached, &used, "Filter write error", |stream, filter| stream.write(filter, data))?;
     Ok(Object::none(attached))
 }
 
@@ -95,7 +97,7 @@ fn flush<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>,
     let attached = this.attached();
     let used = this.enter(attached)?;
     refuse_closed(this, &used)?;
-    this.with_stream(attached, &used, |stream, filter| stream.flush(filter))?;
+    this.with_stream(attached, &used, "Flush failed", |stream, filter| stream.flush(filter))?;
     Ok(Object::none(attached))
 }
 
@@ -103,7 +105,11 @@ fn close<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>,
     arguments.expect(0, 0)?;
     let attached = this.attached();
     let used = this.enter(attached)?;
-    this.with_stream(attached, &used, |stream, filter| stream.close(filter))?;
+    if used.context().stream.as_ref().is_some_and(|stream| !stream.has_ended()) {
+        // What is still to come is not part of it.
+        this.forget_length(&used);
+    }
+    this.with_stream(attached, &used, "Flush failed", |stream, filter| stream.close(filter))?;
     Ok(Object::none(attached))
 }
 
@@ -111,7 +117,8 @@ fn pass_on<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i
     arguments.expect(0, 0)?;
     let attached = this.attached();
     let used = this.enter(attached)?;
-    this.with_stream(attached, &used, |stream, filter| stream.pass_on(filter))?;
+    refuse_closed(this, &used)?;
+    this.with_stream(attached, &used, "Flush failed", |stream, filter| stream.pass_on(filter))?;
     Ok(Object::none(attached))
 }
 

@@ -1,0 +1,231 @@
+//! Filters over requests' bodies.
+
+use crate::fixture::{Mpm, for_each_mpm, has_module};
+use crate::{input, is_ok, logged_nothing, make_executable, posted, route, site};
+
+const PROGRAMS: &str = r#"
+    def doubles(filter):
+        change(filter, lambda data: data * 2)
+
+    def much(filter):
+        """A hundred times as much as was asked for."""
+        change(filter, lambda data: data * 100)
+
+    def halves(filter):
+        """Leaves out every other line."""
+        state = filter.req.headers_in
+        line = filter.readline()
+        while line:
+            count = int(state.get("X-Count", "0"))
+            state["X-Count"] = str(count + 1)
+            if count % 2 == 0:
+                filter.write(line)
+            line = filter.readline()
+        if line is None:
+            filter.close()
+
+    def nothing(filter):
+        while filter.read():
+            pass
+
+    def late(filter):
+        """Writes when all has come."""
+        req = filter.req
+        req.parts = getattr(req, "parts", [])
+        data = filter.read(3)
+        if data is None:
+            filter.write(b"".join(reversed(req.parts)))
+            filter.close()
+        else:
+            req.parts.append(data)
+
+    def bit_by_bit(filter):
+        data = filter.read(1)
+        if data is None:
+            filter.close()
+        else:
+            filter.write(data.upper())
+
+    def passes(filter):
+        filter.pass_on()
+
+    def disables(filter):
+        filter.write("begun: ")
+        filter.disable()
+
+    def leaves(filter):
+        """What was not read when it is disabled comes behind what was written."""
+        filter.write((filter.read(4) or b"").upper())
+        filter.disable()
+
+    def first_line(filter):
+        filter.write(filter.readline() or b"")
+        filter.close()
+
+    def before_and_after(filter):
+        req = filter.req
+        if not hasattr(req, "begun"):
+            req.begun = True
+            filter.write("<")
+        change_until_end(filter)
+
+    def change_until_end(filter):
+        data = filter.read()
+        while data:
+            filter.write(data)
+            data = filter.read()
+        if data is None:
+            filter.write(">")
+            filter.close()
+
+    def unread(req):
+        req.write("unread")
+        return apache.OK
+
+    def discards(req):
+        req.write(str(req.discard_request_body()))
+        return apache.OK
+"#;
+
+for_each_mpm! {
+    fn a_body_is_what_the_filter_makes_of_it(mpm) {
+        let names = [
+            "upper", "doubles", "much", "halves", "nothing", "late", "bit_by_bit", "passes", "disables", "leaves", "first_line",
+            "before_and_after",
+        ];
+        let server = input(site(mpm, PROGRAMS), &names).start();
+        let text = "one\ntwo\nthree\nfour";
+        let long: String = (0..8_000).map(|at| format!("line {at} of it\n")).collect();
+        let mut connection = server.raw();
+        for (name, expected) in [
+            ("upper", "ONE\nTWO\nTHREE\nFOUR".to_owned()),
+            ("doubles", text.repeat(2)),
+            ("much", text.repeat(100)),
+            ("halves", "one\nthree\n".to_owned()),
+            ("nothing", String::new()),
+            ("late", "oure\nfhreo\nt\ntwone".to_owned()),
+            ("bit_by_bit", "ONE\nTWO\nTHREE\nFOUR".to_owned()),
+            ("passes", text.to_owned()),
+            ("disables", format!("begun: {text}")),
+            ("leaves", "ONE\ntwo\nthree\nfour".to_owned()),
+            ("first_line", "one\n".to_owned()),
+            ("before_and_after", format!("<{text}>")),
+        ] {
+            // However it comes and however it is read, over one connection.
+            for (query, separator) in [("", ""), ("?7", "|"), ("?100000", "|"), ("?lines", "|")] {
+                let path = format!("/{name}/echo{query}");
+                let request = server.request("POST", &path).keep_alive();
+                let whole = connection.exchange(&request.clone().body(text));
+                let found = is_ok(&server, &path, &whole);
+                assert_eq!(found.replace(separator, ""), expected, "{path}");
+                let pieces = text.as_bytes().chunks(4);
+                let chunked = connection.exchange(&request.chunked(pieces));
+                assert_eq!(chunked.text().replace(separator, ""), expected, "{path} in chunks");
+            }
+            assert_eq!(posted(&server, &format!("/{name}/echo"), "").replace(['<', '>'], "").replace("begun: ", ""), "", "{name}");
+        }
+        for (name, count) in [("upper", 1), ("doubles", 2), ("much", 100), ("passes", 1), ("before_and_after", 1)] {
+            let found = posted(&server, &format!("/{name}/echo"), &long);
+            assert_eq!(found.len() - found.matches(['<', '>']).count(), long.len() * count, "{name}");
+        }
+        let halved: String = long.lines().step_by(2).map(|line| format!("{line}\n")).collect();
+        assert!(posted(&server, "/halves/echo", &long) == halved);
+        assert!(posted(&server, "/halves/echo?lines", &long).replace('|', "") == halved);
+        logged_nothing(&server);
+    }
+
+    fn sizes_are_kept_to(mpm) {
+        let server = input(site(mpm, PROGRAMS), &["doubles", "same"]).start();
+        assert_eq!(posted(&server, "/doubles/echo?3", "abcd"), "abc|dab|cd|");
+        assert_eq!(posted(&server, "/same/echo?3", "abcdef"), "abc|def|");
+        assert_eq!(posted(&server, "/doubles/echo?lines", "a\nb"), "a\n|ba\n|b");
+        logged_nothing(&server);
+    }
+
+    fn a_body_that_nobody_reads_is_not_taken_for_the_next_request(mpm) {
+        let names = ["upper", "first_line", "nothing", "passes"];
+        let server = input(site(mpm, PROGRAMS), &names)
+            .config("<Files unread>\nSetHandler mod_python\nPythonHandler f::unread\n</Files>")
+            .config("<Files discards>\nSetHandler mod_python\nPythonHandler f::discards\n</Files>")
+            .start();
+        let smuggled = "first\r\nGET /docs/doc.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        for name in names {
+            for (program, expected) in [("unread", "unread"), ("discards", "0"), ("program", "one two three")] {
+                let request = server.request("POST", format!("/{name}/{program}")).keep_alive();
+                for request in [request.clone().body(smuggled), request.chunked([smuggled])] {
+                    let mut connection = server.raw();
+                    let response = connection.exchange(&request);
+                    assert_eq!(response.text(), expected, "{name} {program}");
+                    // All of it had come: the connection goes on with the next request.
+                    let response = connection.exchange(&server.request("GET", "/docs/page.html").keep_alive());
+                    assert_eq!(response.text(), "<p>Hello</p>", "{name} {program}");
+                }
+            }
+        }
+        // Where a body has not come, what comes later is still none.
+        let mut connection = server.raw();
+        connection.send("POST /first_line/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65\r\n\r\nfirst\n");
+        let response = connection.response();
+        assert_eq!(response.text(), "first\n");
+        let _ = connection.try_send("GET /docs/doc.txt HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2));
+        let rest = String::from_utf8_lossy(&connection.finish_sending().read_to_end()).into_owned();
+        assert!(!rest.contains("Hello"), "{rest}");
+        logged_nothing(&server);
+    }
+
+    fn a_client_that_waits_to_send_is_told_to(mpm) {
+        let server = input(site(mpm, PROGRAMS), &["upper", "first_line"]).start();
+        let head = |name: &str| {
+            format!("POST /{name}/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\nExpect: 100-continue\r\n\r\n")
+        };
+        let mut connection = server.raw();
+        assert_eq!(connection.send(head("upper")).response().status, 100);
+        assert_eq!(connection.send("the body").response().text(), "THE BODY");
+        assert_eq!(connection.send(head("first_line")).response().status, 100);
+        assert_eq!(connection.send("a\nbody..").response().text(), "a\n");
+        assert_eq!(connection.send(head("upper")).response().status, 100);
+        assert_eq!(connection.send("the body").response().text(), "THE BODY");
+        logged_nothing(&server);
+    }
+}
+
+#[test]
+fn two_filters_and_those_of_httpd() {
+    let all = "PythonInputFilter f::upper UP\nPythonInputFilter f::doubles DO\nPythonInputFilter f::bit_by_bit BI\n";
+    let server = [
+        ("up-do", "SetInputFilter UP;DO"),
+        ("do-bi", "SetInputFilter DO;BI"),
+        ("inflate", "SetInputFilter UP;DEFLATE"),
+    ]
+    .iter()
+    .fold(site(Mpm::Event, PROGRAMS), |httpd, (name, filters)| route(httpd, name, &format!("{all}{filters}")))
+    .start();
+    assert_eq!(posted(&server, "/up-do/echo", "body"), "BODYBODY");
+    assert_eq!(posted(&server, "/do-bi/echo", "body"), "BODYBODY");
+    let text: String = (0..100_000).map(|at| format!("line {at}\n")).collect();
+    let plain = server.scratch().join("plain");
+    std::fs::write(&plain, &text).expect("a file");
+    let zipped = std::process::Command::new("gzip").arg("-c").arg(&plain).output().expect("gzip runs").stdout;
+    let request = server.request("POST", "/inflate/echo").header("Content-Encoding", "gzip").body(&zipped);
+    assert!(is_ok(&server, "/inflate/echo", &request.send()) == text.to_ascii_uppercase());
+    logged_nothing(&server);
+}
+
+#[test]
+fn a_program_of_another_process_reads_what_the_filter_has_made() {
+    if !has_module("cgi") {
+        eprintln!("not tested: this httpd has no mod_cgi");
+        return;
+    }
+    let script = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nexec cat\n";
+    let server = input(site(Mpm::Prefork, PROGRAMS), &["upper", "late", "bit_by_bit"])
+        .module("cgi")
+        .binary_file("docs/script.cgi", script)
+        .config("<Files script.cgi>\nOptions ExecCGI\nSetHandler cgi-script\n</Files>")
+        .start();
+    make_executable(&server, "htdocs/docs/script.cgi");
+    assert_eq!(posted(&server, "/upper/script.cgi", "the body"), "THE BODY");
+    assert_eq!(posted(&server, "/late/script.cgi", "the body"), "dy bothe");
+    assert_eq!(posted(&server, "/bit_by_bit/script.cgi", "the body"), "THE BODY");
+    logged_nothing(&server);
+}

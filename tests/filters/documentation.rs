@@ -1,0 +1,1 @@
+//! The examples of docs/filters.md, as they stand there.
