@@ -258,7 +258,9 @@ class Httpd:
         while True:
             try:
                 with Client(self.port) as client:
-                    client.get("/not-there")  # a child answers, and no handler has been touched
+                    client.send("/not-there")  # a child answers, and no handler has been touched
+                    if not client.file.readline():
+                        raise ConnectionError
                 return
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > end:

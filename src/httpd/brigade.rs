@@ -176,7 +176,13 @@ impl Bucket {
 
     /// Takes at most `most` bytes off it into `data`; up to a line's end, if it is to stop there, and whether it has.
     /// A bucket of which nothing is left goes.
-    pub(super) fn take(self, most: usize, line: bool, block: raw::apr_read_type_e, data: &mut Vec<u8>) -> Result<bool, i32> {
+    pub(super) fn take(
+        self,
+        most: usize,
+        line: bool,
+        block: raw::apr_read_type_e,
+        data: &mut Vec<u8>,
+    ) -> Result<bool, i32> {
         // SAFETY: live; the bytes are used before the bucket changes, and it is split within its length.
         unsafe {
             let (mut bytes, mut length) = (ptr::null(), 0);

@@ -125,10 +125,7 @@ impl<'f> Filter<'f> {
     ///
     /// # Safety
     /// This is a call of that output filter, and no reference to it is used afterwards.
-    pub unsafe fn out_of_harness(
-        self,
-        function: OutputFunction,
-    ) -> *mut raw::ap_filter_t {
+    pub unsafe fn out_of_harness(self, function: OutputFunction) -> *mut raw::ap_filter_t {
         const BY_TYPE: &[u8] = b"bytype:";
         let harness = ptr::from_ref(self.0).cast_mut();
         let name = self.name().to_ascii_lowercase();
@@ -145,8 +142,7 @@ impl<'f> Filter<'f> {
             if record.is_null() {
                 return harness;
             }
-            let own: *mut _ =
-                request.pool().value(raw::ap_filter_t { frec: record, ctx: ptr::null_mut(), ..*harness });
+            let own: *mut _ = request.pool().value(raw::ap_filter_t { frec: record, ctx: ptr::null_mut(), ..*harness });
             (*harness).next = own;
             raw::ap_remove_output_filter(harness);
             own

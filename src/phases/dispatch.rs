@@ -127,10 +127,9 @@ impl<'r> Dispatch<'r> {
         match resolve::call(attached, equipment, &lookup, entry, &object, &[]) {
             Ok(Some(value)) => status_of(&value, entry).map(Some),
             Ok(None) => Ok(None),
-            Err(raised) => server_return(attached, equipment, raised, entry, |status| {
-                callback.set_status(status)
-            })
-            .map(Some),
+            Err(raised) => {
+                server_return(attached, equipment, raised, entry, |status| callback.set_status(status)).map(Some)
+            }
         }
     }
 

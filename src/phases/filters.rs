@@ -322,7 +322,9 @@ impl<'r> Call<'r> {
         match called {
             Ok(_) => Ok(()),
             // Its result is of no use here, but it may set the request's status.
-            Err(raised) => server_return(attached, equipment, raised, entry, |status| callback.set_status(status)).map(drop),
+            Err(raised) => {
+                server_return(attached, equipment, raised, entry, |status| callback.set_status(status)).map(drop)
+            }
         }
     }
 

@@ -77,6 +77,11 @@ impl Answer {
         }
     }
 
+    /// Whether the server went away instead of answering.
+    pub fn is_missing(&self) -> bool {
+        self.0.contains_key("no response")
+    }
+
     /// Where this answer and another one differ: the part, what is here, what is there.
     pub fn differences(&self, other: &Answer) -> Vec<(String, String, String)> {
         let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
@@ -95,7 +100,12 @@ fn neutral(server: &Server, bytes: &[u8]) -> String {
     let text = bytes.iter().flat_map(|byte| shown(*byte)).collect::<String>();
     let text = text.replace(&server.root().display().to_string(), "ROOT");
     let text = text.replace(&server.port().to_string(), "PORT");
-    without_library(&without_addresses(&text))
+    let text = without(&text, "mod_python/", |c| c.is_ascii_digit() || c.is_ascii_lowercase() || ".+".contains(c));
+    let text = without(&text, "0x", |c| c.is_ascii_hexdigit());
+    match text.contains("Mod_python error: ") {
+        true => without_library(&text),
+        false => text,
+    }
 }
 
 /// Bytes as text: what is not ASCII, and what a terminal would not show, escaped.
@@ -106,27 +116,28 @@ fn shown(byte: u8) -> Vec<char> {
     }
 }
 
-/// `0x7f0123` as `0x`.
-fn without_addresses(text: &str) -> String {
-    let mut parts = text.split("0x");
+/// A text without what follows a mark, where that is longer than a few characters: `0x7f0123` as `0x`.
+fn without(text: &str, mark: &str, is_more: impl Fn(char) -> bool) -> String {
+    let mut parts = text.split(mark);
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |done, part| {
-        let address = part.len() - part.trim_start_matches(|c: char| c.is_ascii_hexdigit()).len();
-        done + "0x" + if address >= 6 { &part[address..] } else { part }
+        let rest = part.trim_start_matches(&is_more);
+        done + mark + if part.len() - rest.len() >= 5 && !rest.starts_with('/') { rest } else { part }
     })
 }
 
-/// A traceback as it is above the program: mod_python's own frames, which dispatch to it, left out.
+/// The page of an error without what is mod_python's own in it: the frames that lead to the program, and how lines are spaced.
 fn without_library(text: &str) -> String {
+    let is_library = |line: &str| ["/mod_python/", "importlib"].iter().any(|part| line.contains(part));
     let mut skipping = false;
     let mut kept = Vec::new();
     for line in text.split('\n') {
         let is_frame = line.starts_with("  File ");
-        skipping = if is_frame { line.contains("/mod_python/") } else { skipping && line.starts_with("    ") };
+        skipping = if is_frame { is_library(line) } else { skipping && line.starts_with("    ") };
         // Python 3.11 and later underline the part of the line that failed.
-        let is_underline =
-            line.starts_with("    ") && line.trim().chars().all(|c| "^~".contains(c)) && line.contains('^');
-        if !skipping && !is_underline {
+        let is_underline = line.starts_with("    ") && line.trim().chars().all(|c| "^~".contains(c));
+        let is_spacing = line.is_empty() || is_underline || line.starts_with("Traceback (most recent");
+        if !skipping && !is_spacing {
             kept.push(line);
         }
     }

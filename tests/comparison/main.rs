@@ -23,6 +23,9 @@ use differences::DIFFERENCES;
 use fixture::{Mpm, debians_mod_python};
 use sites::Site;
 
+/// How often a request is sent to mod_python 3.5 that gets no answer.
+const TRIES: usize = 4;
+
 /// Sends a site's requests to both servers and compares the answers; fails for a difference that is not listed, and for a listed
 /// one that there is not.
 #[track_caller]
@@ -46,7 +49,10 @@ fn compare(site: &Site, mpm: Mpm) {
     let mut report = String::new();
     for asked in site.requests() {
         let request = format!("{}/{}", site.name, asked.name);
-        let (here, there) = (site.ask(&ours, &asked), site.ask(&theirs, &asked));
+        let here = site.ask(&ours, &asked);
+        // Now and then it crashes, of what an earlier request did: what it does each time is compared.
+        let there = (0..TRIES).map(|_| site.ask(&theirs, &asked)).find(|answer| !answer.is_missing());
+        let there = there.unwrap_or_else(|| site.ask(&theirs, &asked));
         for (part, ours, theirs) in here.differences(&there) {
             if !is_listed(&request, &part) {
                 report += &format!("{request}: {part}\n    here:   {ours:?}\n    there:  {theirs:?}\n");
@@ -56,7 +62,7 @@ fn compare(site: &Site, mpm: Mpm) {
     }
     for (request, part) in DIFFERENCES.iter().flat_map(|difference| difference.seen) {
         let is_here = request.split('/').next() == Some(site.name);
-        if is_here && !found.contains(&((*request).to_owned(), (*part).to_owned())) {
+        if is_here && !found.iter().any(|(found, differs)| fits(found, request) && fits(differs, part)) {
             report += &format!("{request}: {part} is listed and does not differ\n");
         }
     }
@@ -64,7 +70,16 @@ fn compare(site: &Site, mpm: Mpm) {
 }
 
 fn is_listed(request: &str, part: &str) -> bool {
-    DIFFERENCES.iter().any(|difference| difference.seen.contains(&(request, part)))
+    let listed = DIFFERENCES.iter().flat_map(|difference| difference.seen);
+    listed.into_iter().any(|(known, differs)| fits(request, known) && fits(part, differs))
+}
+
+/// Whether a name is one that the table of differences means: a star at the end stands for the rest.
+fn fits(name: &str, known: &str) -> bool {
+    match known.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == known,
+    }
 }
 
 /// Gives all documents the same age: it is part of what httpd says of them. Python's are left alone, which would be loaded again.
@@ -162,6 +177,6 @@ fn there_are_enough_requests_and_each_has_a_name_of_its_own() {
     assert_eq!(distinct.len(), all.len(), "a name is used twice");
     assert!(all.len() >= 150, "{} requests", all.len());
     for (request, part) in DIFFERENCES.iter().flat_map(|difference| difference.seen) {
-        assert!(distinct.contains(&(*request).to_owned()), "{request}: {part}: there is no such request");
+        assert!(distinct.iter().any(|name| fits(name, request)), "{request}: {part}: there is no such request");
     }
 }

@@ -52,7 +52,8 @@ const PROGRAMS: &str = r#"
 #[track_caller]
 fn only_entry(server: &Server, number: &str) -> String {
     let entries = server.log_lines("MP0").into_iter();
-    let entries: Vec<_> = entries.filter(|line| !line.contains("python:info]") && !line.contains("python:notice]")).collect();
+    let entries: Vec<_> =
+        entries.filter(|line| !line.contains("python:info]") && !line.contains("python:notice]")).collect();
     assert!(entries.len() == 1 && entries[0].contains(number), "{number}: {entries:#?}");
     entries.into_iter().next().unwrap_or_default()
 }

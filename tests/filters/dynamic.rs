@@ -100,9 +100,8 @@ const HANDLERS: &str = r#"
 "#;
 
 fn serving(httpd: Httpd) -> Httpd {
-    httpd
-        .config(
-            r#"
+    httpd.config(
+        r#"
             PythonOutputFilter f::upper BIG
             PythonInputFilter f::upper BIGIN
             <Location /h>
@@ -114,7 +113,7 @@ fn serving(httpd: Httpd) -> Httpd {
                 PythonFixupHandler f::fixup
             </Location>
             "#,
-        )
+    )
 }
 
 for_each_mpm! {
@@ -143,7 +142,10 @@ for_each_mpm! {
 #[test]
 fn a_directory_is_searched_for_the_module() {
     let server = Httpd::new(Mpm::Prefork)
-        .file("other/elsewhere.py", format!("{COMMON}\ndef shout(filter):\n    change(filter, lambda data: data + filter.dir.encode())\n"))
+        .file(
+            "other/elsewhere.py",
+            format!("{COMMON}\ndef shout(filter):\n    change(filter, lambda data: data + filter.dir.encode())\n"),
+        )
         .handler(
             "alone",
             r#"

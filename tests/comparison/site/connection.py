@@ -16,7 +16,11 @@ def connectionhandler(conn):
 
 def do_echo(conn):
     while True:
-        line = conn.readline()
+        try:
+            line = conn.readline()
+        except OSError as error:
+            conn.write("end: %s\n" % type(error).__name__)
+            return apache.OK
         if not line:
             conn.write("end: %r\n" % (line,))
             return apache.OK

@@ -46,7 +46,7 @@ def echo(req):
     how = req.args or "read"
     data = getattr(req, how)()
     req.content_type = "text/plain"
-    req.write("%s: %r\n" % (how, data))
+    req.write("%s: %r %s\n" % (how, data, req.notes.get("told")))
     return apache.OK
 
 
@@ -113,13 +113,14 @@ def facts(filter):
     req = filter.req
     if not hasattr(req, "told"):
         req.told = True
-        give(filter, "name %r handler %r dir %r\n" % (filter.name, filter.handler, filter.dir))
-        give(filter, "is_input %r closed %r softspace %r\n" % (filter.is_input, filter.closed, filter.softspace))
-        give(filter, "type %s %s\n" % (type(filter).__name__, type(filter)))
-        give(filter, "req %s %s phase %r\n" % (type(req).__name__, req.uri, req.phase))
-        give(filter, "names %r\n" % [name for name in dir(filter) if not name.startswith("__")])
+        told = [
+            "name %r handler %r dir %r" % (filter.name, filter.handler, filter.dir),
+            "is_input %r closed %r softspace %r" % (filter.is_input, filter.closed, filter.softspace),
+            "type %s %s" % (type(filter).__name__, type(filter)),
+            "req %s %s phase %r" % (type(req).__name__, req.uri, req.phase),
+        ]
         filter.softspace = 5
-        give(filter, "softspace %r\n" % filter.softspace)
+        told.append("softspace %r" % filter.softspace)
         for line in ("filter.closed = 1", "filter.name = 'x'", "filter.is_input = 1", "filter.unknown = 1", "filter.unknown",
                      "filter.write()", "filter.write(5)", "filter.read('x')", "filter.readline('x')", "filter.softspace = 'x'"):
             try:
@@ -127,7 +128,17 @@ def facts(filter):
                 outcome = "done"
             except Exception as error:
                 outcome = type(error).__name__
-            give(filter, "%s: %s\n" % (line, outcome))
+            told.append("%s: %s" % (line, outcome))
+        if filter.is_input:
+            # No longer than what came: the handler shows it.
+            req.notes["told"] = "; ".join(told)
+        else:
+            give(filter, "\n".join(told) + "\n")
+    same(filter)
+
+
+def names(filter):
+    give(filter, "names %r\n" % [name for name in dir(filter) if not name.startswith("__")])
     same(filter)
 
 
