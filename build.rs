@@ -19,8 +19,8 @@ fn main() {
         let flags = apxs.flags();
         compile_shim(&includes, &flags);
         generate_bindings(&includes, &flags)?;
-        list_library()?;
-        describe_python()
+        describe_python()?;
+        list_library()
     });
     if let Err(sentence) = outcome {
         eprintln!("error: {sentence}");
@@ -142,7 +142,7 @@ fn generate_bindings(includes: &[PathBuf], flags: &[String]) -> Result<(), Strin
         .map_err(|error| format!("the bindings could not be written to OUT_DIR: {error}."))
 }
 
-/// Lists the Python library for the module to carry: name, whether it is the package, path, source.
+/// Lists the Python library for the module to carry: name, whether it is the package, path, source, compiled code.
 fn list_library() -> Result<(), String> {
     const FOLDER: &str = "python/mod_python";
     println!("cargo:rerun-if-changed={FOLDER}");
@@ -152,19 +152,47 @@ fn list_library() -> Result<(), String> {
     files.retain(|file| file.extension().is_some_and(|extension| extension == "py"));
     files.sort();
     let mut table = String::from("[\n");
+    let mut compiled = Vec::new();
     for file in files {
         println!("cargo:rerun-if-changed={}", file.display());
         let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let is_package = stem == "__init__";
         let name = if is_package { "mod_python".to_owned() } else { format!("mod_python.{stem}") };
         let source = Path::new(&root).join(&file);
+        let code = out_dir().join(format!("{stem}.code"));
         table += &format!(
-            "    Part {{ name: {name:?}, is_package: {is_package}, file: \"{stem}.py\", source: include_bytes!({source:?}) }},\n"
+            "    Part {{ name: {name:?}, is_package: {is_package}, file: \"{stem}.py\", source: include_bytes!({source:?}), code: include_bytes!({code:?}) }},\n"
         );
+        compiled.push((source, format!("{LIBRARY_PATH}{stem}.py"), code));
     }
     table += "]\n";
+    compile_library(&compiled)?;
     fs::write(out_dir().join("library.rs"), table)
         .map_err(|error| format!("the library's table could not be written: {error}."))
+}
+
+/// What tracebacks call the folder of the library.
+const LIBRARY_PATH: &str = "<mod_python.so>/mod_python/";
+
+/// Compiles sources with the chosen Python: what each child would do at its first interpreter. Whether the Python that the module is run
+/// with takes the result, it tells by the magic number.
+fn compile_library(files: &[(PathBuf, String, PathBuf)]) -> Result<(), String> {
+    let mut script = String::from("import importlib.util, marshal\nfor source, name, code in [\n");
+    for (source, name, code) in files {
+        script += &format!("    ({source:?}, {name:?}, {code:?}),\n");
+    }
+    script += "]:\n\
+        \x20   with open(source, 'rb') as file:\n\
+        \x20       compiled = compile(file.read(), name, 'exec', dont_inherit=True, optimize=0)\n\
+        \x20   with open(code, 'wb') as file:\n\
+        \x20       file.write(marshal.dumps(compiled))\n\
+        print(int.from_bytes(importlib.util.MAGIC_NUMBER, 'little'))\n";
+    let magic = pyo3_build_config::get()
+        .run_python_script(&script)
+        .map_err(|error| format!("the library could not be compiled by the chosen Python: {error}."))?;
+    println!("cargo:rustc-env=MOD_PYTHON_PY_MAGIC={}", magic.trim());
+    println!("cargo:rustc-env=MOD_PYTHON_LIBRARY_PATH={LIBRARY_PATH}");
+    Ok(())
 }
 
 /// Records for the module which Python it is built for, and where that Python lives.

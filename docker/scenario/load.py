@@ -20,6 +20,8 @@ KEPT = 20
 # One request in so many is a POST.
 POSTS = 5
 LIMIT = 10
+# Between two requests of a thread: this is about what becomes of requests, not about how many there can be.
+PAUSE = 0.03
 
 
 class Phase:
@@ -98,7 +100,7 @@ def client(host, port):
             if connection:
                 connection.close()
             connection = None
-        time.sleep(0.05 if failure else 0.004)
+        time.sleep(0.05 if failure else PAUSE)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Library:
         exec(self.get_code(module.__name__), module.__dict__)
 
     def get_code(self, fullname):
-        """The code of a part, compiled once in each child: other interpreters get it as bytes."""
+        """The code of a part: as it was compiled with the module, else by the first interpreter of the child that needs it."""
         kept = _apache._library_code(fullname)
         if kept is not None:
             return marshal.loads(kept)

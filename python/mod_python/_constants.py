@@ -195,7 +195,7 @@ APR_FINFO_PROT = 0x700000
 APR_FINFO_NORM = 0x73B170
 APR_FINFO_DIRENT = 0x2000000
 
-# What the functions behind AuthBasicProvider python and AuthDigestProvider python may return
+# What the functions behind AuthBasicProvider python may return; all but AUTH_GRANTED behind AuthDigestProvider python too
 AUTH_DENIED = 0
 AUTH_GRANTED = 1
 AUTH_USER_NOT_FOUND = 3

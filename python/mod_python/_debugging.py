@@ -14,6 +14,7 @@ class _Debugger(pdb.Pdb):
     given_up = False
 
     def set_quit(self):
+        """Note it: runcall() would return as if the handler had."""
         self.given_up = True
         super().set_quit()
 

@@ -44,6 +44,12 @@ APR_FINFO_NAME 0x2000000 APR_FINFO_MIN 0x8170 APR_FINFO_IDENT 0x3000 APR_FINFO_O
 APR_FINFO_NORM 0x73b170 APR_FINFO_DIRENT 0x2000000
 """.split()
 
+# Those of the providers for httpd's own authentication and authorization, which the reference has not got
+OWN = """
+AUTH_DENIED 0 AUTH_GRANTED 1 AUTH_USER_NOT_FOUND 3 AUTH_GENERAL_ERROR 4
+AUTHZ_DENIED 0 AUTHZ_GRANTED 1 AUTHZ_NEUTRAL 2 AUTHZ_GENERAL_ERROR 3 AUTHZ_DENIED_NO_USER 4
+""".split()
+
 FROM_HTTPD = """
 AP_CONN_UNKNOWN AP_CONN_CLOSE AP_CONN_KEEPALIVE APR_NOFILE APR_REG APR_DIR APR_CHR APR_BLK APR_PIPE APR_LNK APR_SOCK APR_UNKFILE
 MODULE_MAGIC_NUMBER_MAJOR MODULE_MAGIC_NUMBER_MINOR
@@ -57,8 +63,9 @@ CGIStdout LogHandler interpreter main_server SERVER_RETURN
 
 
 class Names(unittest.TestCase):
-    def test_the_constants_are_those_of_the_reference(self):
-        wanted = {name: eval(value) for name, value in zip(CONSTANTS[::2], CONSTANTS[1::2])}
+    def test_the_constants_are_those_of_the_reference_and_our_own(self):
+        pairs = CONSTANTS + OWN
+        wanted = {name: eval(value) for name, value in zip(pairs[::2], pairs[1::2])}
         self.assertEqual({name: getattr(apache, name, None) for name in wanted}, wanted)
         ours = {name for name in vars(apache._constants) if not name.startswith("_")}
         self.assertEqual(ours, set(wanted))

@@ -8,7 +8,7 @@ use crate::httpd::Pool;
 use super::phase::Role;
 use super::section::Section;
 
-/// Where a directive stands, for messages.
+/// Where a directive stands, for messages; without a line, the call that took its place.
 #[derive(Clone, Copy)]
 pub struct Origin<'p> {
     pub file: &'p str,
@@ -37,9 +37,10 @@ pub struct HandlerEntry<'p> {
 impl HandlerEntry<'_> {
     /// The handler as messages name it: its directive, its text, and where it stands.
     pub fn describe(&self) -> String {
-        let place = match self.origin.file {
-            "" => String::new(),
-            file => format!(" ({file}:{})", self.origin.line),
+        let place = match self.origin {
+            Origin { file: "", .. } => String::new(),
+            Origin { file, line: 0 } => format!(" ({file})"),
+            Origin { file, line } => format!(" ({file}:{line})"),
         };
         format!("{} '{}'{place}", self.directive, self.text)
     }

@@ -81,19 +81,39 @@ impl<'r> Request<'r> {
 
     /// Whether the response to an unknown user says how to authenticate.
     pub fn asks_for_authentication(self) -> bool {
-        let name = match self.fields().proxyreq as u32 {
-            raw::PROXYREQ_PROXY => b"Proxy-Authenticate".as_slice(),
-            _ => b"WWW-Authenticate",
-        };
+        let name = self.question().to_bytes();
         // SAFETY: the table lives with the request.
         let headers = unsafe { Table::from_raw(self.fields().err_headers_out) };
         headers.is_some_and(|headers| headers.get(name).is_some())
     }
 
-    /// Asks the client for its name and password as AuthType has it; Basic needs no module of httpd's for that.
+    /// Asks the client for its name and password as AuthType has it.
     pub fn ask_for_authentication(self) {
-        // SAFETY: the request is live; httpd's function copies what it keeps.
-        unsafe { raw::ap_note_basic_auth_failure(self.as_ptr()) }
+        // SAFETY: the request is live; httpd's function copies what it keeps. The table lives with the request.
+        let headers = unsafe {
+            raw::ap_note_auth_failure(self.as_ptr());
+            Table::from_raw(self.fields().err_headers_out)
+        };
+        // Basic is asked for by mod_auth_basic, which need not be loaded where Python does the rest.
+        if let (Some(headers), Some(realm), false) = (headers, self.auth_name(), self.asks_for_authentication()) {
+            if self.is_basic() {
+                let question = [b"Basic realm=\"", realm, b"\""].concat();
+                headers.set(self.question(), self.pool().c_string(&question));
+            }
+        }
+    }
+
+    /// The header that asks.
+    fn question(self) -> &'static CStr {
+        match self.fields().proxyreq as u32 {
+            raw::PROXYREQ_PROXY => c"Proxy-Authenticate",
+            _ => c"WWW-Authenticate",
+        }
+    }
+
+    /// Whether AuthType is Basic.
+    pub fn is_basic(self) -> bool {
+        self.auth_type().is_some_and(|kind| kind.eq_ignore_ascii_case(b"Basic"))
     }
 
     /// What AuthType says, if it says anything.

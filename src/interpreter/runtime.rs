@@ -56,6 +56,11 @@ impl Runtime {
         unsafe { cpython::attach(self.main) }
     }
 
+    /// How much Python optimises: 0, or 2 as with -OO.
+    pub fn optimization(&self) -> i32 {
+        self.options.optimization
+    }
+
     /// The environment that the child started with: each interpreter's `os.environ` is a copy of it.
     pub fn environment(&self) -> &[(Vec<u8>, Vec<u8>)] {
         &self.environment

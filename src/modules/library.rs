@@ -1,6 +1,11 @@
 //! The Python library inside the module: it needs no path and can never mismatch it.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
+
+use crate::cpython::Attached;
+use crate::ffi::python as py;
+use crate::interpreter::runtime;
 
 /// One source file of the library.
 pub struct Part {
@@ -9,6 +14,8 @@ pub struct Part {
     pub is_package: bool,
     pub file: &'static str,
     pub source: &'static [u8],
+    /// Compiled when the module was built, and marshalled.
+    code: &'static [u8],
 }
 
 const PARTS: &[Part] = &include!(concat!(env!("OUT_DIR"), "/library.rs"));
@@ -21,17 +28,27 @@ pub fn part(name: &str) -> Option<&'static Part> {
 impl Part {
     /// What tracebacks call the file.
     pub fn path(&self) -> String {
-        format!("<mod_python.so>/mod_python/{}", self.file)
+        format!("{}{}", env!("MOD_PYTHON_LIBRARY_PATH"), self.file)
     }
 }
 
-/// The compiled code of parts as bytes, so that only a child's first interpreter compiles: bytes cross interpreters.
+/// The code of parts that a child has compiled itself, as bytes, so that only its first interpreter does: bytes cross interpreters.
 static CODE: Mutex<Vec<(&'static str, Vec<u8>)>> = Mutex::new(Vec::new());
 
-/// The marshalled code of a part, if an interpreter of this child has compiled it.
-pub fn code(name: &str) -> Option<Vec<u8>> {
+/// The marshalled code of a part, if there is some that this Python can use.
+pub fn code(attached: Attached<'_>, name: &str) -> Option<Cow<'static, [u8]>> {
+    if is_built_code_good(attached) {
+        return part(name).map(|part| Cow::Borrowed(part.code));
+    }
     let code = CODE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    code.iter().find(|(known, _)| *known == name).map(|(_, bytes)| bytes.clone())
+    code.iter().find(|(known, _)| *known == name).map(|(_, bytes)| Cow::Owned(bytes.clone()))
+}
+
+/// Whether this Python takes what was compiled when the module was built: it has the same bytecode, and is not to optimise.
+fn is_built_code_good(_attached: Attached<'_>) -> bool {
+    // SAFETY: attached.
+    let magic = unsafe { py::PyImport_GetMagicNumber() };
+    magic.to_string() == env!("MOD_PYTHON_PY_MAGIC") && runtime().is_some_and(|runtime| runtime.optimization() == 0)
 }
 
 /// Keeps the marshalled code of a part.

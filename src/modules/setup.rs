@@ -55,8 +55,15 @@ fn bootstrap(attached: Attached<'_>, interpreter: &Interpreter) -> Result<(), Ra
     let part = library::part(NAME).ok_or_else(|| Raised::system_error(attached, "the library has no _bootstrap"))?;
     let builtins = Object::import(attached, c"builtins")?;
     let path = Object::str(attached, &part.path())?;
-    let source = Object::bytes(attached, part.source)?;
-    let code = builtins.call_method(c"compile", [&source, &path, &Object::str(attached, "exec")?])?;
+    let code = match library::code(attached, NAME) {
+        Some(code) => {
+            Object::import(attached, c"marshal")?.call_method(c"loads", [&Object::bytes(attached, &code)?])?
+        }
+        None => {
+            let source = Object::bytes(attached, part.source)?;
+            builtins.call_method(c"compile", [&source, &path, &Object::str(attached, "exec")?])?
+        }
+    };
     let namespace = Object::dict(attached)?;
     namespace.set("__name__", &Object::str(attached, NAME)?)?;
     namespace.set("__file__", &path)?;

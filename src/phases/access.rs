@@ -42,8 +42,7 @@ fn ask_for_authentication(request: Request<'_>, status: c_int) -> c_int {
     if request.asks_for_authentication() {
         return status;
     }
-    let is_basic = request.auth_type().is_some_and(|kind| kind.eq_ignore_ascii_case(b"Basic"));
-    if is_basic && request.auth_name().is_none() {
+    if request.is_basic() && request.auth_name().is_none() {
         // As mod_auth_basic does: no browser could make anything of a question without a realm.
         tracing::error!(
             "MP0409: PythonAuthenHandler returned HTTP_UNAUTHORIZED under 'AuthType Basic', but there is no AuthName, which names the realm that the client is asked for: write AuthName \"some text\" in the same section, or set WWW-Authenticate in req.err_headers_out"

@@ -7,7 +7,7 @@ use std::ptr;
 use crate::config::{DirectoryConfig, HandlerEntry, Requirement, Selected, interpreter_name, parse_require};
 use crate::cpython::{Attached, Object, Raised};
 use crate::ffi::httpd as raw;
-use crate::httpd::{Pool, Request, bytes_at};
+use crate::httpd::{Request, bytes_at};
 use crate::objects::{Callback, write_printed};
 
 use super::enter::enter;
@@ -254,10 +254,7 @@ fn ask<'r, T>(
     let name = interpreter_name(request, &config.settings, Some(&entry.section));
     let (interpreter, guard) = enter(&name, || entry.describe()).ok()?;
     let attached = guard.attached();
-    let handlers = [*entry];
-    // SAFETY: the list lives until the callback ends, in this function.
-    let selected =
-        Selected { handlers: unsafe { Pool::from_raw(request.pool().as_ptr()) }.slice(&handlers), extension: None };
+    let selected = Selected { handlers: request.pool().slice(&[*entry]), extension: None };
     let callback = Callback::begin(attached, interpreter, request, Some((entry.directive, &selected)));
     let answered = (|| {
         let equipment = crate::objects::equipment::equipment_of(attached, interpreter)?;

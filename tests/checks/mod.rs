@@ -44,7 +44,7 @@ fn dedented(text: &str) -> String {
 
 /// Runs `check(req)` in one process.
 pub fn passes(check: &str) {
-    let server = serving(Mpm::Prefork, check).start();
+    let server = serving(Mpm::Prefork, check).children(1).start();
     passed(&server, &server.get("/t"));
 }
 

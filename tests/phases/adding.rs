@@ -171,7 +171,7 @@ fn its_result_counts() {
     assert_eq!(response.status, 500);
     let entries = server.log_lines("MP0401");
     assert_eq!(entries.len(), 1, "{entries:?}");
-    for part in ["PythonFixupHandler 'add::missing'", "contains no 'missing'"] {
+    for part in ["PythonFixupHandler 'add::missing' (req.add_handler()) in interpreter", "contains no 'missing'"] {
         assert!(entries[0].contains(part), "{part} in {entries:?}");
     }
 }
@@ -268,6 +268,39 @@ fn a_subrequest_adds_to_itself() {
     assert_eq!(server.get("/page.shtml").text(), "[added to /part.py of /page.shtml]\n", "{}", server.log());
     server.wait_for_log("LOGGED /page.shtml", 1);
     assert_eq!(server.log_count("NEVER"), 0);
+}
+
+#[test]
+fn a_filter_in_the_midst_of_a_phase_adds_to_it() {
+    let source = "
+        from mod_python import apache
+        def handler(req):
+            req.write('content')
+            return apache.OK
+        def outputfilter(filter):
+            if not hasattr(filter.req, 'added'):
+                filter.req.added = True
+                filter.req.add_handler('PythonHandler', 'flows::more')
+            filter.pass_on()
+        def more(req):
+            req.write(', more')
+            return apache.OK
+    ";
+    let server = with_module(Mpm::Worker, "flows", source)
+        .config(
+            r#"
+            PythonOutputFilter flows ADDING
+            <Location /x>
+                SetHandler mod_python
+                PythonHandler flows
+                SetOutputFilter ADDING
+            </Location>
+            "#,
+        )
+        .start();
+    for _ in 0..2 {
+        assert_eq!(server.get("/x").text(), "content, more", "{}", server.log());
+    }
 }
 
 #[test]

@@ -160,15 +160,15 @@ fn a_question_is_httpds_unless_the_handler_has_one_of_its_own() {
 
 #[test]
 fn basic_needs_no_module_of_httpds() {
-    // The fixture loads mod_auth_basic; where AuthBasicAuthoritative has no say, neither has its hook.
     let server = site(Mpm::OneChild)
-        .config(
-            "<Location /python>\n    AuthType Basic\n    AuthName mine\n    Require valid-user\n    AuthBasicProvider python\n    \
-             PythonAuthenHandler who\n</Location>",
-        )
+        .without_module("auth_basic")
+        .without_module("authn_file")
+        .config(section("/python", "PythonAuthenHandler who").replace("AuthUserFile", "#"))
         .start();
-    assert_eq!(question(&ask(&server, "/python", None)), ["Basic realm=\"mine\""]);
+    assert_eq!(question(&ask(&server, "/python", None)), ["Basic realm=\"the realm\""]);
     assert_eq!(ask(&server, "/python", Some("one:right")).text(), "one by Basic");
+    // Nobody else is there to be asked.
+    assert_eq!(ask(&server, "/python", Some("httpd:httpd")).status, 500);
     assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
 }
 

@@ -20,6 +20,7 @@ const USERS: &str = r#"
 
     def shown(req, user, password):
         req.err_headers_out["X-Given"] = ascii((user, password))
+        req.err_headers_out["X-Interpreter"] = "%s %s" % (apache.interpreter, req.hlist.directory)
         return True
 
     def other(req, user, password):
@@ -170,6 +171,46 @@ fn users_and_passwords_are_text_whatever_their_bytes() {
     assert_eq!(given(b"\xfcser:p\xe4ss\xff"), r"('\xfcser', 'p\xe4ss\xff')");
     assert_eq!(given("one:日本".as_bytes()), r"('one', '\u65e5\u672c')");
     assert_eq!(given(b"a:b:c"), "('a', 'b:c')");
+}
+
+#[test]
+fn what_is_no_user_and_password_does_not_reach_it() {
+    let server = site(Mpm::Worker)
+        .children(1)
+        .config(section("/x", "AuthBasicProvider python\nPythonAuthBasicProvider users::shown"))
+        .start();
+    let children = server.child_pids();
+    for garbage in [&b"Bearer x"[..], b"\xff\xfe", b",", b"Digest username=\"one\""] {
+        let response = server.request("GET", "/x").header("Authorization", garbage).send();
+        assert_eq!((response.status, response.header("X-Given")), (401, None), "{garbage:?}");
+    }
+    // httpd itself takes these for a user without a name.
+    for garbage in [&b"Basic"[..], b"Basic ====", b"Basic \xff\xff", b"Basic Og=="] {
+        let response = server.request("GET", "/x").header("Authorization", garbage).send();
+        assert_eq!((response.status, response.header("X-Given")), (200, Some("('', '')")), "{garbage:?}");
+    }
+    assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
+    assert_eq!(server.child_pids(), children);
+}
+
+#[test]
+fn it_runs_in_the_interpreter_of_its_directive() {
+    let server = site(Mpm::OneChild)
+        .config(section("/default", "AuthBasicProvider python\nPythonAuthBasicProvider users::shown"))
+        .config(section(
+            "/named",
+            "AuthBasicProvider python\nPythonAuthBasicProvider users::shown\nPythonInterpreter own",
+        ))
+        .config(section(
+            "/section",
+            "AuthBasicProvider python\nPythonAuthBasicProvider users::shown\nPythonInterpPerDirective On",
+        ))
+        .start();
+    for (path, expected) in
+        [("/default", "localhost /default"), ("/named", "own /named"), ("/section", "/section /section")]
+    {
+        assert_eq!(ask(&server, path, "one:any").header("X-Interpreter"), Some(expected), "{}", server.log());
+    }
 }
 
 #[test]

@@ -99,6 +99,37 @@ for_each_mpm! {
 }
 
 #[test]
+fn what_is_no_digest_does_not_reach_it() {
+    let server = site(Mpm::Worker)
+        .children(1)
+        .config(section("/x", "AuthDigestProvider python\nPythonAuthDigestProvider users::answer"))
+        .start();
+    let children = server.child_pids();
+    for garbage in
+        [&b"Digest"[..], b"Digest ", b"Digest =,=,\xff", b"Digest username=\"broken", b"Basic eDp5", b"\xff\xfe"]
+    {
+        let response = server.request("GET", "/x").header("Authorization", garbage).send();
+        assert!(matches!(response.status, 400 | 401), "{garbage:?}: {response:?}");
+    }
+    assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
+    assert_eq!(server.child_pids(), children);
+}
+
+#[test]
+fn a_handler_asks_as_authtype_has_it() {
+    let source = "
+        from mod_python import apache
+        def authenhandler(req):
+            return apache.HTTP_UNAUTHORIZED
+    ";
+    let server =
+        site(Mpm::OneChild).file("lib/asks.py", source).config(section("/x", "PythonAuthenHandler asks")).start();
+    let response = server.get("/x");
+    let question = response.header("WWW-Authenticate").expect("a question");
+    assert!(response.status == 401 && question.starts_with("Digest realm=\"the realm\", nonce="), "{question}");
+}
+
+#[test]
 fn answers_are_hashes_none_and_httpds_own() {
     let server = site(Mpm::OneChild)
         .config(section("/x", "AuthDigestProvider python\nPythonAuthDigestProvider users::answer"))

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use crate::fixture::{Httpd, Mpm, for_each_mpm};
+use crate::fixture::{Httpd, Mpm, for_each_mpm, wait_until};
 use crate::with_module;
 
 const END: &str = r#"
+    import gc
+
     from mod_python import apache
 
     def say(req, what):
@@ -40,6 +42,10 @@ const END: &str = r#"
         if req.args == "endless":
             while True:
                 req.write("x" * 65536)
+        if req.args == "count":
+            gc.collect()
+            req.write(str(sum(type(each).__name__ == "mp_request" for each in gc.get_objects())))
+            return apache.OK
         if req.args == "main":
             req.register_cleanup(of_main, req)
         req.write("content, ")
@@ -130,6 +136,7 @@ fn a_redirected_request_has_an_end_of_its_own() {
 #[test]
 fn a_part_of_a_page_has_an_end_of_its_own_and_its_page_is_still_there() {
     let server = site(Mpm::OneChild)
+        .children(1)
         .config("AddOutputFilter INCLUDES .shtml")
         .file("page.shtml", "[<!--#include virtual=\"/end/part?main\" -->]")
         .start();
@@ -140,6 +147,8 @@ fn a_part_of_a_page_has_an_end_of_its_own_and_its_page_is_still_there() {
         server.wait_for_log("SAID /end/part is a part of /page.shtml", turn);
     }
     assert_eq!(server.log_count("MP0401") + server.log_count("MP05"), 0, "{}", server.log());
+    // Neither of them is left behind, though the page was asked for once more when its own end was over.
+    wait_until("none but the one that counts", || server.get("/end/count?count").text() == "1");
 }
 
 #[test]

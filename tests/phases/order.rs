@@ -99,6 +99,18 @@ fn what_another_module_answers_passes_through_the_phases_too() {
 }
 
 #[test]
+fn requests_for_no_file_pass_through() {
+    let server = site(Mpm::OneChild).start();
+    for (method, target, uri, status) in
+        [("OPTIONS", "*", "*", 200), ("TRACE", "/traced", "/traced", 200), ("GET", "/a%2f", "/a/", 404)]
+    {
+        assert_eq!(server.request(method, target).send().status, status, "{method} {target}");
+        assert_eq!(trails(&server, uri, 2).len(), 2, "{method} {target}");
+    }
+    assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
+}
+
+#[test]
 fn a_request_that_httpd_refuses_is_logged_and_cleaned_up() {
     let server = site(Mpm::OneChild).start();
     let refused = server.request("GET", "/no-host").header("Host", "a b").send();
@@ -107,4 +119,79 @@ fn a_request_that_httpd_refuses_is_logged_and_cleaned_up() {
     let trails = trails(&server, "/no-host", 2);
     assert_eq!(trails, ["/no-host: Log:t", "/no-host: Log:t Cleanup:t"]);
     assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
+}
+
+for_each_mpm! {
+    fn a_thread_of_one_phase_may_use_the_request_while_others_run(mpm) {
+        let source = r#"
+            import threading
+            import time
+
+            from mod_python import apache
+
+            def follow(req, seen, over):
+                while not over.is_set():
+                    try:
+                        seen.append(req.uri)
+                    except RuntimeError:
+                        # Between two phases nobody has it.
+                        pass
+                try:
+                    req.uri
+                except RuntimeError as error:
+                    apache.log_error("OVER %s" % error, apache.APLOG_WARNING)
+
+            def accesshandler(req):
+                req.seen, req.over = [], threading.Event()
+                req.thread = threading.Thread(target=follow, args=(req, req.seen, req.over))
+                req.thread.start()
+                return apache.OK
+
+            def saw(req):
+                count = len(req.seen)
+                while len(req.seen) == count:
+                    time.sleep(0.001)
+
+            def fixuphandler(req):
+                saw(req)
+                return apache.OK
+
+            def handler(req):
+                saw(req)
+                req.write("content")
+                apache.last = req.over, req.thread
+                return apache.OK
+
+            def over(req):
+                event, thread = apache.last
+                event.set()
+                thread.join()
+                req.write("over")
+                return apache.OK
+        "#;
+        let server = with_module(mpm, "threads", source)
+            .children(1)
+            .config(
+                r#"
+                <Location /x>
+                    SetHandler mod_python
+                    PythonAccessHandler threads
+                    PythonFixupHandler threads
+                    PythonHandler threads
+                </Location>
+                <Location /over>
+                    SetHandler mod_python
+                    PythonHandler threads::over
+                </Location>
+                "#,
+            )
+            .start();
+        let mut connection = server.raw();
+        for turn in 1..=3 {
+            assert_eq!(connection.exchange(&server.request("GET", "/x").keep_alive()).text(), "content", "{}", server.log());
+            assert_eq!(connection.exchange(&server.request("GET", "/over").keep_alive()).text(), "over");
+            assert_eq!(server.wait_for_log("OVER the request is used after its time", turn).len(), turn);
+        }
+        assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
+    }
 }

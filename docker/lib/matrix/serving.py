@@ -16,6 +16,10 @@ from .tests import ITK_RIGHTS
 
 PORT = 8080
 START_LIMIT = 30
+# Each look is a run of Docker's client, which costs more than what it looks at.
+POLL = 0.2
+# How often a look is taken at whether the server still runs at all.
+LOOK = 1.0
 MEMORY = "1g"
 
 # The children of httpd, which is process 1 of its container; and the death of the first $1 of them, told.
@@ -111,13 +115,17 @@ class Container:
         return took
 
     def _wait(self, what: str, condition) -> None:
-        deadline = time.monotonic() + START_LIMIT
+        begun = time.monotonic()
+        look = begun + LOOK
         while not condition():
-            if not self.runs():
-                raise ContainerError(f"the server ended while waiting for {what}: {tail(self.log())}")
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > look:
+                look = now + LOOK
+                if not self.runs():
+                    raise ContainerError(f"the server ended while waiting for {what}: {tail(self.log())}")
+            if now > begun + START_LIMIT:
                 raise ContainerError(f"waited {START_LIMIT} s in vain for {what}: {tail(self.log())}")
-            time.sleep(0.05)
+            time.sleep(POLL)
 
 
 @contextmanager

@@ -135,7 +135,7 @@ fn library_source<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>,
 fn library_code<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(1, 1)?;
     let name = arguments.required(0)?;
-    match library::code(name.to_utf8()?) {
+    match library::code(arguments.attached(), name.to_utf8()?) {
         None => Ok(Object::none(arguments.attached())),
         Some(code) => Object::bytes(arguments.attached(), &code),
     }

@@ -132,7 +132,8 @@ fn entry(
         Some(_) => Section::of_directory(&arguments.text(index + 1)?, pool),
         None => Section::Server,
     };
-    Ok(name.entry(section, Origin { file: "", line: 0 }, pool))
+    let call = pool.text(&format!("req.{}()", arguments.function()));
+    Ok(name.entry(section, Origin { file: call, line: 0 }, pool))
 }
 
 /// A request's pool, for what is reached only while the request is there.

@@ -1,92 +1,49 @@
-//! What is true where each connection has a process of its own: mpm_itk on top of prefork.
-//!
-//! Built with the feature `itk-tests` only, for a run with `MOD_PYTHON_TEST_MODEL=itk`: without mpm_itk none of this is true.
+//! The process of a connection: its user, its interpreters, its threads and locks.
 
-mod fixture;
-mod who;
-
-use std::thread;
 use std::time::{Duration, Instant};
 
-use fixture::{Httpd, Mpm, Server, is_itk_run, python_version, wait_until};
-use who::{Answer, ask, distinct, has_own_gil, site};
-
-/// How long a process may go on when its connection is closed.
-const SOON: Duration = Duration::from_secs(5);
-
-/// How long a process may try whether it can use Python.
-const PROBE: Duration = Duration::from_secs(3);
-
-/// Named `itk::…`.
-macro_rules! itk_tests {
-    ($($(#[$attribute:meta])* fn $name:ident() $body:block)+) => {
-        mod itk {
-            use super::*;
-
-            $(
-                #[test]
-                $(#[$attribute])*
-                fn $name() {
-                    assert!(is_itk_run(), "set MOD_PYTHON_TEST_MODEL=itk: without mpm_itk this is not true");
-                    $body
-                }
-            )+
-        }
-    };
-}
-
-/// Two virtual hosts beside localhost, each with a user.
-fn two_users(site: Httpd) -> Httpd {
-    site.vhost("www.test", "AssignUserID www-data www-data").vhost("nobody.test", "AssignUserID nobody nogroup")
-}
-
-/// Several requests over one connection.
-fn over_one_connection(server: &Server, hosts: &[&str]) -> Vec<Answer> {
-    let mut connection = server.raw();
-    hosts
-        .iter()
-        .map(|host| Answer::of(&connection.exchange(&server.request("GET", "/x").host(host).keep_alive())))
-        .collect()
-}
-
-/// A handler that notes in the scratch folder what its exit functions do, and a module that does so for `PythonImport`.
-fn leaving(site: Httpd) -> Httpd {
-    site.file(
-        "lib/leaving.py",
-        "
-        import os
-        from mod_python import apache
-        from who import tell
-
-        def leave(word):
-            with open(os.path.join(apache.server_root(), 'scratch', 'left-%d' % os.getpid()), 'a') as left:
-                left.write(word + ' ')
-
-        def at_import():
-            apache.register_cleanup(leave, 'imported')
-
-        def handler(req):
-            apache.register_cleanup(leave, 'first')
-            req.server.register_cleanup(req, leave, 'second')
-            return tell(req)
-        ",
-    )
-    .config("PythonHandler leaving")
-}
-
-/// What the exit functions of a process have noted.
-fn left(server: &Server, pid: u32) -> Option<String> {
-    std::fs::read_to_string(server.scratch().join(format!("left-{pid}"))).ok()
-}
-
-/// The same of all processes.
-fn all_left(server: &Server) -> Vec<String> {
-    let files = std::fs::read_dir(server.scratch()).expect("the folder").flatten();
-    let noted = files.filter(|file| file.file_name().to_string_lossy().starts_with("left-"));
-    noted.map(|file| std::fs::read_to_string(file.path()).expect("a file")).collect()
-}
+use crate::fixture::{Httpd, Mpm, python_version, wait_until};
+use crate::who::{self, Answer, ask, distinct, has_own_gil, site};
+use crate::{PROBE, SOON, itk_tests, leaving, left, over_one_connection, two_users};
 
 itk_tests! {
+    fn phases_before_the_directory_is_known_have_the_rights_of_the_child() {
+        let server = two_users(site(Mpm::Prefork))
+            .file(
+                "lib/rights.py",
+                "
+                import os, pwd
+                from mod_python import apache
+                def rights(req):
+                    capabilities = [line.split()[1] for line in open('/proc/self/status') if line.startswith('CapEff')]
+                    may = 'more' if int(capabilities[0], 16) else 'no more'
+                    text = '%s as %s, %s' % (req.phase[6:-7], pwd.getpwuid(os.geteuid()).pw_name, may)
+                    req.log_error('RIGHTS of ' + text, apache.APLOG_WARNING)
+                    return apache.DECLINED if req.phase != 'PythonHandler' else apache.OK
+                ",
+            )
+            .config(
+                "PythonPostReadRequestHandler rights::rights\nPythonTransHandler rights::rights\n\
+                 PythonHeaderParserHandler rights::rights\nPythonHandler rights::rights\n\
+                 PythonLogHandler rights::rights\nPythonCleanupHandler rights::rights\n",
+            )
+            .start();
+        assert_eq!(server.request("GET", "/x").host("nobody.test").send().status, 200);
+        let entries = server.wait_for_log("RIGHTS of ", 6);
+        let rights: Vec<_> = entries.iter().filter_map(|entry| entry.split("RIGHTS of ").nth(1)).collect();
+        assert_eq!(
+            rights,
+            [
+                "PostReadRequest as www-data, more",
+                "Trans as www-data, more",
+                "HeaderParser as nobody, no more",
+                " as nobody, no more",
+                "Log as nobody, no more",
+                "Cleanup as nobody, no more",
+            ]
+        );
+    }
+
     fn handlers_run_as_the_user_of_their_virtual_host() {
         let server = two_users(site(Mpm::Prefork))
             .file(
@@ -279,85 +236,6 @@ itk_tests! {
         assert_eq!(server.log_count("MP0104"), 1, "{}", server.log());
     }
 
-    fn exit_functions_run_in_the_process_in_which_they_were_registered() {
-        let server = leaving(two_users(site(Mpm::Prefork)))
-            .children(1)
-            .config("PythonImport leaving::at_import www.test")
-            .file("plain.txt", "as it is")
-            .config("<Location /plain.txt>\n    SetHandler none\n</Location>")
-            .start();
-        let child = server.child_pids()[0];
-        for host in ["www.test", "nobody.test", "www.test"] {
-            let answer = ask(&server, host, "/x");
-            server.wait_for_exit(&[answer.pid]);
-            assert_eq!(left(&server, answer.pid).as_deref(), Some("second first "), "{host}");
-        }
-        let answers = over_one_connection(&server, &["www.test", "www.test"]);
-        server.wait_for_exit(&[answers[0].pid]);
-        assert_eq!(left(&server, answers[0].pid).as_deref(), Some("second first second first "));
-
-        assert_eq!(server.get("/plain.txt").text(), "as it is\n");
-        assert_eq!(left(&server, child), None);
-        server.graceful();
-        server.wait_for_exit(&[child]);
-        assert_eq!(left(&server, child).as_deref(), Some("imported "));
-        let files = std::fs::read_dir(server.scratch()).expect("the folder").count();
-        assert_eq!(files, 5, "four connections and the child");
-    }
-
-    fn graceful_restarts_under_load_lose_no_request() {
-        let server = site(Mpm::Prefork).config("PythonHandler who\nPythonImport who localhost").start();
-        let tally = server.load(3, "/x").while_running(|| {
-            for _ in 0..10 {
-                let before = server.child_pids();
-                server.graceful();
-                // An old child may still answer what it has accepted.
-                wait_until("a new child to answer", || !ask(&server, "localhost", "/x").is_from(&before));
-            }
-        });
-        assert!(tally.failed.is_empty() && tally.not_connected == 0, "{tally:?}");
-        assert!(tally.ok > 20, "{tally:?}");
-        assert_eq!(server.log_count(" MP01"), 0, "{}", server.log());
-    }
-
-    fn a_crash_costs_its_own_connection() {
-        let server = site(Mpm::Prefork)
-            .children(2)
-            .file(
-                "lib/dies.py",
-                "
-                import os, time
-                from mod_python import apache
-                from who import tell
-
-                SCRATCH = os.path.join(apache.server_root(), 'scratch')
-
-                def handler(req):
-                    if req.uri == '/abort':
-                        os.abort()
-                    open(os.path.join(SCRATCH, 'begun'), 'w').close()
-                    while not os.path.exists(os.path.join(SCRATCH, 'release')):
-                        time.sleep(0.005)
-                    return tell(req)
-                ",
-            )
-            .config("PythonHandler who\n<Location /abort>\n    PythonHandler dies\n</Location>")
-            .config("<Location /wait>\n    PythonHandler dies\n</Location>")
-            .start();
-        server.expect_child_death();
-        thread::scope(|scope| {
-            let waiting = scope.spawn(|| Answer::of(&server.request("GET", "/wait").send()));
-            wait_until("/wait to begin", || server.scratch().join("begun").exists());
-            assert!(server.request("GET", "/abort").try_send().is_err());
-            server.wait_for_log("child died with signal 6", 1);
-            std::fs::write(server.scratch().join("release"), "").expect("we can write there");
-            assert_eq!(waiting.join().expect("a response").interpreter, "localhost");
-        });
-        for _ in 0..4 {
-            assert_eq!(ask(&server, "localhost", "/x").count, 1);
-        }
-    }
-
     /// Whatever the users: what a child has opened, its connections have too. With sysvsem the system asks for the user each time.
     fn global_mutexes_exclude_connections_of_each_other() {
         for how in ["default", "file:${ROOT}/run", "flock:${ROOT}/run", "posixsem", "pthread", "sysvsem"] {
@@ -468,73 +346,5 @@ itk_tests! {
         }
         let took = server.stop_with(libc::SIGINT);
         assert!(took < SOON, "{took:?}");
-    }
-
-    fn it_stops_and_restarts_in_the_middle_of_handlers() {
-        let server = leaving(two_users(site(Mpm::Prefork)))
-            .file(
-                "lib/slow.py",
-                "
-                import os, time
-                from mod_python import apache
-                import leaving
-                def handler(req):
-                    apache.register_cleanup(leaving.leave, 'slow')
-                    open(os.path.join(apache.server_root(), 'scratch', 'slow'), 'w').close()
-                    time.sleep(120)
-                    return 0
-                ",
-            )
-            .config("<Location /slow>\n    PythonHandler slow\n</Location>")
-            .start();
-        for end in [Server::restart, |server: &Server| _ = server.stop()] {
-            let _ = std::fs::remove_file(server.scratch().join("slow"));
-            thread::scope(|scope| {
-                scope.spawn(|| assert!(server.request("GET", "/slow").host("www.test").try_send().is_err()));
-                wait_until("/slow to begin", || server.scratch().join("slow").exists());
-                let begun = Instant::now();
-                end(&server);
-                assert!(begun.elapsed() < Duration::from_secs(13), "{:?}", begun.elapsed());
-            });
-        }
-        // Each process of a connection was in the middle of Python. httpd's parent does not wait for them.
-        wait_until("both processes to say that they end", || server.log_count("MP0103") == 2);
-        assert!(all_left(&server).iter().all(|left| !left.contains("slow")), "{:?}", all_left(&server));
-    }
-
-    /// What ends by itself is not ended a second time.
-    fn exit_functions_go_on_when_httpd_is_restarted_meanwhile() {
-        let server = leaving(two_users(site(Mpm::Prefork)))
-            .file(
-                "lib/last.py",
-                "
-                import os, time
-                from mod_python import apache
-                from leaving import leave
-                from who import tell
-
-                def leave_slowly(_):
-                    leave('begun')
-                    while not os.path.exists(os.path.join(apache.server_root(), 'scratch', 'release')):
-                        time.sleep(0.005)
-                    leave('done')
-
-                def handler(req):
-                    apache.register_cleanup(leave_slowly)
-                    return tell(req)
-                ",
-            )
-            .config("<Location /last>\n    PythonHandler last\n</Location>")
-            .start();
-        let answer = ask(&server, "www.test", "/last");
-        wait_until("the exit function to begin", || left(&server, answer.pid).as_deref() == Some("begun "));
-        server.signal(server.parent_pid(), libc::SIGHUP);
-        wait_until("the child to end", || !server.alive(answer.parent));
-        // As long as httpd waits before it ends children with SIGTERM, the process of the connection gets that too.
-        server.signal(answer.pid, libc::SIGTERM);
-        std::fs::write(server.scratch().join("release"), "").expect("we can write there");
-        server.wait_for_exit(&[answer.pid]);
-        assert_eq!(left(&server, answer.pid).as_deref(), Some("begun done "), "{}", server.log());
-        assert_eq!(server.log_count("MP0104"), 0, "{}", server.log());
     }
 }
