@@ -101,6 +101,7 @@ fn neutral(server: &Server, bytes: &[u8]) -> String {
     let text = text.replace(&server.root().display().to_string(), "ROOT");
     let text = text.replace(&server.port().to_string(), "PORT");
     let text = without(&text, "mod_python/", |c| c.is_ascii_digit() || c.is_ascii_lowercase() || ".+".contains(c));
+    let text = without(&text, " Python/", |c| c.is_ascii_digit() || ".+".contains(c));
     let text = without(&text, "0x", |c| c.is_ascii_hexdigit());
     match text.contains("Mod_python error: ") {
         true => without_library(&text),

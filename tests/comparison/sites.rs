@@ -56,8 +56,14 @@ const MODULES: [(&str, &str); 14] = [
 
 impl Site {
     pub fn httpd(&self, mpm: Mpm) -> Httpd {
-        // Two, since mod_python divides by the number of its mutexes less one.
-        let children = if self.name == "api" { 2 } else { 1 };
+        let children = match self.name {
+            // mod_python divides by the number of its mutexes less one.
+            "api" => 2,
+            // Its children crash, and a new one takes a second to come.
+            "places" => 4,
+            // A request begins when the one before has come to its end.
+            _ => 1,
+        };
         let mut httpd = Httpd::new(mpm).children(children).config(self.config);
         for (file, text) in MODULES {
             httpd = httpd.file(format!("lib/{file}"), text);
