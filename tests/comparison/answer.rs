@@ -9,6 +9,9 @@ use crate::fixture::{HttpError, Response, Server};
 #[derive(Debug, Default, PartialEq)]
 pub struct Answer(BTreeMap<String, String>);
 
+/// The part of two answers that differs, what is here, what is there.
+pub type Differences = Vec<(String, String, String)>;
+
 /// Headers that say when, and with what.
 const OWN: [&str; 2] = ["date", "server"];
 
@@ -77,13 +80,8 @@ impl Answer {
         }
     }
 
-    /// Whether the server went away instead of answering.
-    pub fn is_missing(&self) -> bool {
-        self.0.contains_key("no response")
-    }
-
-    /// Where this answer and another one differ: the part, what is here, what is there.
-    pub fn differences(&self, other: &Answer) -> Vec<(String, String, String)> {
+    /// Where this answer and another one differ.
+    pub fn differences(&self, other: &Answer) -> Differences {
         let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
         let value = |answer: &Answer, name: &String| answer.0.get(name).cloned().unwrap_or_else(|| "(none)".into());
         names
