@@ -47,6 +47,28 @@ void mp_shim_brigade_append(apr_bucket_brigade *bb, apr_bucket *b)
     APR_BRIGADE_INSERT_TAIL(bb, b);
 }
 
+/* As apr_brigade_write, but with a new buffer where the last one is full: that gives each further piece a bucket of its own. */
+void mp_shim_brigade_write(apr_bucket_brigade *bb, const char *data, apr_size_t length)
+{
+    if (length < APR_BUCKET_BUFF_SIZE) {
+        apr_bucket *last = APR_BRIGADE_LAST(bb);
+        apr_size_t room = 0;
+        if (!APR_BRIGADE_EMPTY(bb) && APR_BUCKET_IS_HEAP(last)) {
+            const apr_bucket_heap *heap = last->data;
+            if (heap->refcount.refcount == 1) {
+                room = heap->alloc_len - ((apr_size_t)last->start + last->length);
+            }
+        }
+        if (length > room) {
+            char *buffer = apr_bucket_alloc(APR_BUCKET_BUFF_SIZE, bb->bucket_alloc);
+            last = apr_bucket_heap_create(buffer, APR_BUCKET_BUFF_SIZE, apr_bucket_free, bb->bucket_alloc);
+            last->length = 0;
+            APR_BRIGADE_INSERT_TAIL(bb, last);
+        }
+    }
+    apr_brigade_write(bb, NULL, NULL, data, length);
+}
+
 apr_status_t mp_shim_bucket_copy(apr_bucket *b, apr_bucket **copy)
 {
     return apr_bucket_copy(b, copy);

@@ -25,6 +25,7 @@ void mp_shim_brigade_concat(apr_bucket_brigade *to, apr_bucket_brigade *from);
 apr_status_t mp_shim_bucket_split(apr_bucket *b, apr_size_t at);
 apr_status_t mp_shim_bucket_setaside(apr_bucket *b, apr_pool_t *p);
 /* A bucket that no brigade holds: another one of the same data, and its end. */
+void mp_shim_brigade_write(apr_bucket_brigade *bb, const char *data, apr_size_t length);
 apr_status_t mp_shim_bucket_copy(apr_bucket *b, apr_bucket **copy);
 void mp_shim_bucket_destroy(apr_bucket *b);
 /* How many buckets share the file of a file bucket. */

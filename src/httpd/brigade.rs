@@ -66,6 +66,21 @@ impl Brigade {
         NonNull::new(unsafe { raw::mp_shim_bucket_next(self.as_ptr(), bucket.as_ptr()) }).map(Bucket)
     }
 
+    /// Whether it has the end of a line, or as many bytes as `most`.
+    pub(super) fn has_line(self, most: usize) -> bool {
+        let mut passed = 0;
+        let mut next = self.first();
+        while let Some(bucket) = next {
+            let (has_end, length) = bucket.line();
+            passed += length;
+            if has_end || passed >= most {
+                return true;
+            }
+            next = self.after(bucket);
+        }
+        false
+    }
+
     pub fn clear(self) {
         // SAFETY: the brigade is live.
         unsafe { raw::apr_brigade_cleanup(self.as_ptr().cast()) };
@@ -108,8 +123,8 @@ impl Brigade {
 
     /// Appends a copy of these bytes, to a bucket that has room if there is one: a program may write byte by byte.
     pub(super) fn append_copy(self, data: &[u8]) {
-        // SAFETY: the bytes are copied; without a function to flush with it cannot fail.
-        unsafe { raw::apr_brigade_write(self.as_ptr(), None, ptr::null_mut(), data.as_ptr().cast(), data.len()) };
+        // SAFETY: the brigade is live, and the bytes are copied.
+        unsafe { raw::mp_shim_brigade_write(self.as_ptr(), data.as_ptr().cast(), data.len()) }
     }
 }
 
@@ -150,6 +165,24 @@ impl Bucket {
             0 => Ok(()),
             status if status == raw::APR_ENOTIMPL as i32 => Ok(()),
             status => Err(status),
+        }
+    }
+
+    /// Whether the end of a line is in what is there of its data, and how much that is.
+    fn line(self) -> (bool, usize) {
+        // SAFETY: live; the bytes are used before the bucket changes.
+        unsafe {
+            let (mut bytes, mut length) = (ptr::null(), 0);
+            let status = raw::mp_shim_bucket_read(
+                self.as_ptr(),
+                &mut bytes,
+                &mut length,
+                raw::apr_read_type_e_APR_NONBLOCK_READ,
+            );
+            match (status, length) {
+                (0, 1..) => (std::slice::from_raw_parts(bytes.cast::<u8>(), length).contains(&b'\n'), length),
+                _ => (false, 0),
+            }
         }
     }
 

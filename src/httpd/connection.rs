@@ -1,15 +1,18 @@
 //! Connections.
 
 use std::marker::PhantomData;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use crate::ffi::httpd as raw;
 
-use super::{Server, bytes_at};
+use super::{Server, bytes_at, config_entry, set_config_entry};
 
 /// A connection during a callback.
 #[derive(Clone, Copy)]
 pub struct Connection<'c>(NonNull<raw::conn_rec>, PhantomData<&'c ()>);
+
+/// What this module keeps of a connection: that it is there.
+struct Mark;
 
 /// One end of a connection.
 pub struct Address {
@@ -67,6 +70,19 @@ impl<'c> Connection<'c> {
     pub fn double_reverse(self) -> i32 {
         // SAFETY: alive.
         unsafe { raw::mp_shim_conn_double_reverse(self.as_ptr()) }
+    }
+
+    /// Whether `mark` was called for it.
+    pub fn is_marked(self) -> bool {
+        // SAFETY: the vector lives with the connection.
+        !unsafe { config_entry::<Mark>(self.fields().conn_config) }.is_null()
+    }
+
+    /// Notes that its own handler has no more to do with it.
+    pub fn mark(self) {
+        static MARK: Mark = Mark;
+        // SAFETY: the vector lives with the connection; the entry is never written to.
+        unsafe { set_config_entry(self.fields().conn_config, ptr::from_ref(&MARK).cast_mut()) }
     }
 
     /// Has httpd close the connection when its handler has returned: the event MPM may keep it otherwise.

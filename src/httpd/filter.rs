@@ -1,15 +1,17 @@
-//! Filters: what one takes in and gives out, from call to call.
+//! Filters: how they are added to a request, and called.
+
+mod stream;
 
 use std::ffi::CString;
-use std::ptr;
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
 
 use crate::ffi::httpd as raw;
 
 use super::brigade::Brigade;
 use super::{Request, bytes_at};
 
-/// How much is collected for one `read` without a size, and given out before it is passed on, in bytes.
-pub const PIECE: usize = 1024 * 1024;
+pub use stream::{Read, Stream};
 
 /// How much is handed over of a line, or asked for to be dropped, at once, in bytes: httpd's `HUGE_STRING_LEN`.
 const LINE: raw::apr_off_t = 8192;
@@ -73,17 +75,6 @@ pub struct FilterError {
     pub gone: bool,
 }
 
-/// What `read` has found.
-#[derive(Debug, PartialEq)]
-pub enum Read {
-    /// Some bytes, never none.
-    Data(Vec<u8>),
-    /// Nothing at the moment.
-    Nothing,
-    /// The end of the stream.
-    End,
-}
-
 /// How httpd asks an input filter.
 #[derive(Clone, Copy)]
 pub struct Asked {
@@ -92,31 +83,49 @@ pub struct Asked {
     pub most: raw::apr_off_t,
 }
 
+impl Asked {
+    /// How a filter asks that has to make what it is asked for out of bytes: httpd's own takes no lines of a body, and knows no
+    /// end of one when it is asked for everything. What is only looked at is asked for once, and kept.
+    pub fn of_bytes(self) -> Self {
+        let mode = raw::ap_input_mode_t_AP_MODE_READBYTES;
+        match self.mode {
+            raw::ap_input_mode_t_AP_MODE_READBYTES | raw::ap_input_mode_t_AP_MODE_SPECULATIVE => Self { mode, ..self },
+            _ => Self { mode, most: LINE, ..self },
+        }
+    }
+}
+
 /// httpd's call of an output filter.
 type OutputFunction = unsafe extern "C" fn(*mut raw::ap_filter_t, *mut raw::apr_bucket_brigade) -> raw::apr_status_t;
 
 /// One filter in the way of a request, during a call of httpd's.
 #[derive(Clone, Copy)]
-pub struct Filter<'f>(&'f raw::ap_filter_t);
+pub struct Filter<'f>(NonNull<raw::ap_filter_t>, PhantomData<&'f ()>);
 
 impl<'f> Filter<'f> {
     /// # Safety
     /// `filter` is live during `'f`, in the way of a live request, and used by this thread only.
     pub unsafe fn from_raw(filter: *mut raw::ap_filter_t) -> Self {
         // SAFETY: the caller's.
-        Self(unsafe { &*filter })
+        Self(unsafe { NonNull::new_unchecked(filter) }, PhantomData)
+    }
+
+    /// The record's fields, as they are now.
+    fn fields(self) -> &'f raw::ap_filter_t {
+        // SAFETY: alive during 'f; shared references are not held across what changes it.
+        unsafe { self.0.as_ref() }
     }
 
     /// The request; none for a filter of a connection.
     pub fn request(self) -> Option<Request<'f>> {
         // SAFETY: null or live.
-        (!self.0.r.is_null()).then(|| unsafe { Request::from_raw(self.0.r) })
+        unsafe { (!self.fields().r.is_null()).then(|| Request::from_raw(self.fields().r)) }
     }
 
     /// The name under which httpd knows it: in lower case, unless it is one of mod_filter's.
     pub fn name(self) -> &'f [u8] {
         // SAFETY: the record lives with its registration.
-        unsafe { bytes_at((*self.0.frec).name) }.unwrap_or_default()
+        unsafe { bytes_at((*self.fields().frec).name) }.unwrap_or_default()
     }
 
     /// Takes the place of one of mod_filter's if that is what calls `function` in its own name, as it does for
@@ -127,13 +136,13 @@ impl<'f> Filter<'f> {
     /// This is a call of that output filter, and no reference to it is used afterwards.
     pub unsafe fn out_of_harness(self, function: OutputFunction) -> *mut raw::ap_filter_t {
         const BY_TYPE: &[u8] = b"bytype:";
-        let harness = ptr::from_ref(self.0).cast_mut();
+        let harness = self.0.as_ptr();
         let name = self.name().to_ascii_lowercase();
         let name = CString::new(name.strip_prefix(BY_TYPE).unwrap_or(&name)).unwrap_or_default();
         // SAFETY: httpd's records live with the configuration; the new filter lives in the request's pool, as all of a
         // request's do, and comes behind the one that is taken out, which httpd goes on to use for the rest of this call.
         unsafe {
-            if (*self.0.frec).filter_func.out_func.is_some_and(|own| ptr::fn_addr_eq(own, function)) {
+            if (*self.fields().frec).filter_func.out_func.is_some_and(|own| ptr::fn_addr_eq(own, function)) {
                 return harness;
             }
             let (record, Some(request)) = (raw::ap_get_output_filter_handle(name.as_ptr()), self.request()) else {
@@ -150,21 +159,21 @@ impl<'f> Filter<'f> {
     }
 
     pub fn context<T>(self) -> *mut T {
-        self.0.ctx.cast()
+        self.fields().ctx.cast()
     }
 
     /// # Safety
     /// The context lives as long as the filter.
     pub unsafe fn set_context<T>(self, context: *mut T) {
         // SAFETY: this thread's, during the call; nothing borrows the field.
-        unsafe { (*ptr::from_ref(self.0).cast_mut()).ctx = context.cast() }
+        unsafe { (*self.0.as_ptr()).ctx = context.cast() }
     }
 
     /// Passes buckets on to the next output filter, which takes them all. May block.
     pub fn pass(self, brigade: Brigade) -> i32 {
         // SAFETY: both are live.
         unsafe {
-            let status = raw::ap_pass_brigade(self.0.next, brigade.as_ptr());
+            let status = raw::ap_pass_brigade(self.fields().next, brigade.as_ptr());
             raw::apr_brigade_cleanup(brigade.as_ptr().cast());
             status
         }
@@ -173,382 +182,6 @@ impl<'f> Filter<'f> {
     /// Asks the next input filter for more. May block.
     pub fn fetch(self, brigade: Brigade, asked: Asked) -> i32 {
         // SAFETY: both are live.
-        unsafe { raw::ap_get_brigade(self.0.next, brigade.as_ptr(), asked.mode, asked.block, asked.most) }
+        unsafe { raw::ap_get_brigade(self.fields().next, brigade.as_ptr(), asked.mode, asked.block, asked.most) }
     }
-}
-
-/// The stream through one filter: what has come and not been read, what was written and not passed on.
-pub struct Stream {
-    direction: Direction,
-    unread: Brigade,
-    written: Brigade,
-    /// How much of `written` is data, in bytes, as far as that is counted.
-    waiting: usize,
-    /// The end has come, and was read.
-    ended: bool,
-    /// The end was given out: nothing goes behind it.
-    closed: bool,
-    /// Something was taken of what has come since `begin`.
-    consumed: bool,
-    /// `read` has said that there is nothing, to let the filter return.
-    paused: bool,
-    /// How an input filter was asked.
-    asked: Option<Asked>,
-}
-
-impl Stream {
-    pub fn new(direction: Direction, request: Request<'_>) -> Self {
-        Self {
-            direction,
-            unread: Brigade::new(request),
-            written: Brigade::new(request),
-            waiting: 0,
-            ended: false,
-            closed: false,
-            consumed: false,
-            paused: false,
-            asked: None,
-        }
-    }
-
-    /// For a program that writes in the midst of another filter's output.
-    pub fn within(output: Brigade, request: Request<'_>) -> Self {
-        Self { written: output, ..Self::new(Direction::Output, request) }
-    }
-
-    pub fn direction(&self) -> Direction {
-        self.direction
-    }
-
-    pub fn is_closed(&self) -> bool {
-        self.closed
-    }
-
-    /// Whether the end has come and was read.
-    pub fn has_ended(&self) -> bool {
-        self.ended
-    }
-
-    /// Whether the program has taken anything of what has come since `begin`.
-    pub fn has_consumed(&self) -> bool {
-        self.consumed
-    }
-
-    /// Another call of the filter's program begins.
-    pub fn begin(&mut self, asked: Option<Asked>) {
-        (self.consumed, self.paused, self.asked) = (false, false, asked);
-    }
-
-    /// Takes over what an output filter was called with.
-    pub fn receive(&mut self, brigade: Brigade) {
-        self.unread.take_all(brigade);
-    }
-
-    /// Whether something is left to be read, be it the end.
-    pub fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
-    }
-
-    /// Whether something is ready to be passed on.
-    pub fn has_written(&self) -> bool {
-        !self.written.is_empty()
-    }
-
-    /// Moves along what says something about the stream rather than being part of it, as far as it stands in front: errors,
-    /// flushes. True if the data in front of a flush is to be passed on.
-    pub fn forward_metadata(&mut self) -> bool {
-        let mut flush = false;
-        while let Some(bucket) = self.unread.first().filter(|bucket| bucket.is_metadata() && !bucket.is_end()) {
-            flush |= bucket.is_flush();
-            bucket.move_to(self.written);
-        }
-        flush
-    }
-
-    /// Reads at most `most` bytes, a line of them if `line`; without a size, what there is, up to a megabyte. May block.
-    ///
-    /// It stops in front of everything that is not data.
-    pub fn read(&mut self, filter: Filter<'_>, most: Option<usize>, line: bool) -> Result<Read, FilterError> {
-        let limit = most.unwrap_or(PIECE);
-        if self.ended {
-            self.consumed = true;
-            return Ok(Read::End);
-        }
-        // A program that copies until there is nothing would collect the whole body: it is let go once.
-        if self.direction == Direction::Input && self.waiting >= PIECE && !self.paused {
-            self.paused = true;
-            return Ok(Read::Nothing);
-        }
-        let mut data = Vec::new();
-        while data.len() < limit {
-            let Some(bucket) = self.unread.first() else {
-                match self.fetch(filter)? {
-                    true => continue,
-                    false => break,
-                }
-            };
-            if bucket.is_metadata() {
-                if !data.is_empty() || (self.direction == Direction::Output && bucket.is_flush()) {
-                    break;
-                }
-                if bucket.is_end() {
-                    bucket.delete();
-                    (self.ended, self.consumed) = (true, true);
-                    return Ok(Read::End);
-                }
-                bucket.move_to(self.written);
-                continue;
-            }
-            self.consumed = true;
-            let block = self.asked.map_or(raw::apr_read_type_e_APR_NONBLOCK_READ, |asked| asked.block);
-            let mut taken = bucket.take(limit - data.len(), line, block, &mut data);
-            // A response that comes bit by bit, from a program say: whoever reads as it comes has what is there, and nobody waits
-            // for the next bit with what was written before it.
-            if self.direction == Direction::Output && taken.is_err_and(is_again) {
-                if most.is_none() && !line && !data.is_empty() {
-                    break;
-                }
-                if self.has_written() {
-                    self.flush(filter)?;
-                }
-                taken = bucket.take(limit - data.len(), line, raw::apr_read_type_e_APR_BLOCK_READ, &mut data);
-            }
-            match taken {
-                Ok(true) => break,
-                Ok(false) => {}
-                Err(status) if is_again(status) => break,
-                Err(status) => return Err(failure(filter, status)),
-            }
-        }
-        Ok(if data.is_empty() && limit > 0 { Read::Nothing } else { Read::Data(data) })
-    }
-
-    /// Asks the next input filter for more, as this one was asked; whether there is any.
-    fn fetch(&mut self, filter: Filter<'_>) -> Result<bool, FilterError> {
-        let Some(asked) = self.asked else { return Ok(false) };
-        match filter.fetch(self.unread, asked) {
-            0 => Ok(!self.unread.is_empty()),
-            status if is_again(status) => Ok(false),
-            status => Err(failure(filter, status)),
-        }
-    }
-
-    /// Gives out bytes; of a response, passes them on when they are many. May block.
-    pub fn write(&mut self, filter: Filter<'_>, data: &[u8]) -> Result<(), FilterError> {
-        if !data.is_empty() {
-            self.written.append_copy(data);
-            self.waiting += data.len();
-        }
-        match self.direction == Direction::Output && self.waiting >= PIECE {
-            true => self.pass_written(filter),
-            false => Ok(()),
-        }
-    }
-
-    /// Passes on what was written, and has the filters behind do the same. May block.
-    pub fn flush(&mut self, filter: Filter<'_>) -> Result<(), FilterError> {
-        match self.direction {
-            Direction::Input => Ok(()),
-            Direction::Output => {
-                self.written.append_flush();
-                self.pass_written(filter)
-            }
-        }
-    }
-
-    /// Gives out the end. May block.
-    pub fn close(&mut self, filter: Filter<'_>) -> Result<(), FilterError> {
-        if self.closed {
-            return Ok(());
-        }
-        self.closed = true;
-        self.written.append_end();
-        match self.direction {
-            Direction::Input => {
-                self.leave_body(filter);
-                Ok(())
-            }
-            Direction::Output => self.pass_written(filter),
-        }
-    }
-
-    /// Leaves the rest of a body unread: it must not be taken for the next request on the connection. What has come is dropped;
-    /// if that is not all, the connection ends with this request.
-    fn leave_body(&mut self, filter: Filter<'_>) {
-        let Some(request) = filter.request().filter(|_| !self.ended) else { return };
-        let asked = Asked {
-            mode: raw::ap_input_mode_t_AP_MODE_READBYTES,
-            block: raw::apr_read_type_e_APR_NONBLOCK_READ,
-            most: LINE,
-        };
-        let mut most = PIECE;
-        self.ended = true;
-        loop {
-            while let Some(bucket) = self.unread.first() {
-                if bucket.is_end() {
-                    return self.unread.clear();
-                }
-                most = most.saturating_sub(bucket.length());
-                bucket.delete();
-            }
-            // To ask for more would have a client that waits for `100 Continue` send it.
-            let goes_on = most > 0 && request.fields().expecting_100 == 0;
-            if !goes_on || filter.fetch(self.unread, asked) != 0 || self.unread.is_empty() {
-                return request.connection().set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
-            }
-        }
-    }
-
-    /// Passes on what was written and then, as it is, what was not read. May block.
-    pub fn pass_on(&mut self, filter: Filter<'_>) -> Result<(), FilterError> {
-        self.consumed = true;
-        if self.direction == Direction::Input && self.unread.is_empty() {
-            self.fetch(filter)?;
-        }
-        if let (Direction::Input, Some(request)) = (self.direction, filter.request()) {
-            self.unread.set_aside(request).map_err(|status| failure(filter, status))?;
-        }
-        self.forward_rest();
-        match self.direction {
-            Direction::Input => Ok(()),
-            Direction::Output => self.pass_written(filter),
-        }
-    }
-
-    /// Moves along what was not read, as it is.
-    pub fn forward_rest(&mut self) {
-        while let Some(bucket) = self.unread.first() {
-            let ends = bucket.is_end();
-            match self.closed {
-                true => bucket.delete(),
-                false => bucket.move_to(self.written),
-            }
-            if ends {
-                (self.ended, self.closed) = (true, true);
-            }
-        }
-    }
-
-    /// Drops what was not read, but not what says something about the stream; whether there was any data.
-    pub fn drop_unread(&mut self) -> bool {
-        let mut dropped = false;
-        while let Some(bucket) = self.unread.first() {
-            if bucket.is_end() {
-                self.ended = true;
-                bucket.delete();
-            } else if bucket.is_metadata() && !self.closed {
-                bucket.move_to(self.written);
-            } else {
-                dropped |= !bucket.is_metadata();
-                bucket.delete();
-            }
-        }
-        dropped
-    }
-
-    /// Passes on what was written to the next output filter. May block.
-    pub fn pass_written(&mut self, filter: Filter<'_>) -> Result<(), FilterError> {
-        if self.written.is_empty() {
-            return Ok(());
-        }
-        self.waiting = 0;
-        match filter.pass(self.written) {
-            0 => Ok(()),
-            status => Err(failure(filter, status)),
-        }
-    }
-
-    /// Ends a stream whose program has failed, so that the client can tell: an error page in the place of a response that has
-    /// not begun, else a connection that breaks off.
-    pub fn fail(&mut self, filter: Filter<'_>, request: Request<'_>, status: i32) {
-        if self.direction == Direction::Input {
-            self.leave_body(filter);
-        }
-        self.unread.clear();
-        self.written.clear();
-        (self.ended, self.closed, self.waiting) = (true, true, 0);
-        if request.is_response_complete() {
-            return;
-        }
-        let status = match request.is_response_started() {
-            false => status,
-            // What httpd's filters take for a response broken off (http_filters.c, ap_http_chunk_filter).
-            true => {
-                request.connection().set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
-                raw::HTTP_BAD_GATEWAY as i32
-            }
-        };
-        self.written.append_error(status, request);
-        match self.direction {
-            Direction::Output => {
-                filter.pass(self.written);
-            }
-            // SAFETY: the response's filters live with the request.
-            Direction::Input => unsafe {
-                raw::ap_pass_brigade(request.fields().output_filters, self.written.as_ptr());
-                self.written.clear();
-            },
-        }
-    }
-
-    /// Hands out what was written to whoever has asked an input filter, as much as that takes. May block.
-    pub fn hand_over(&mut self, to: Brigade, asked: Asked) -> i32 {
-        let counted = match asked.mode {
-            raw::ap_input_mode_t_AP_MODE_GETLINE => {
-                // SAFETY: both are live; a line is as long as httpd allows.
-                let status =
-                    unsafe { raw::apr_brigade_split_line(to.as_ptr(), self.written.as_ptr(), asked.block, LINE) };
-                self.waiting = 0;
-                return status;
-            }
-            raw::ap_input_mode_t_AP_MODE_EXHAUSTIVE => {
-                to.take_all(self.written);
-                self.waiting = 0;
-                return 0;
-            }
-            raw::ap_input_mode_t_AP_MODE_SPECULATIVE => self.copy_front(to, asked.most),
-            _ => self.move_front(to, asked.most),
-        };
-        counted.err().unwrap_or(0)
-    }
-
-    /// The first bucket behind `most` bytes of what was written; null if there are no more.
-    fn partition(&self, most: raw::apr_off_t) -> Result<*mut raw::apr_bucket, i32> {
-        let mut behind = ptr::null_mut();
-        // SAFETY: the brigade is live; it is split where the bytes end.
-        match unsafe { raw::apr_brigade_partition(self.written.as_ptr(), most.max(0), &mut behind) } {
-            0 => Ok(behind),
-            // Fewer than that: all of it.
-            status if status as u32 == raw::APR_INCOMPLETE => Ok(ptr::null_mut()),
-            status => Err(status),
-        }
-    }
-
-    fn move_front(&mut self, to: Brigade, most: raw::apr_off_t) -> Result<(), i32> {
-        let behind = self.partition(most)?;
-        while let Some(bucket) = self.written.first().filter(|bucket| bucket.as_ptr() != behind) {
-            self.waiting = self.waiting.saturating_sub(bucket.length());
-            bucket.move_to(to);
-        }
-        Ok(())
-    }
-
-    fn copy_front(&mut self, to: Brigade, most: raw::apr_off_t) -> Result<(), i32> {
-        let behind = self.partition(most)?;
-        let mut next = self.written.first();
-        while let Some(bucket) = next.filter(|bucket| bucket.as_ptr() != behind) {
-            to.append(bucket.copy()?);
-            next = self.written.after(bucket);
-        }
-        Ok(())
-    }
-}
-
-fn is_again(status: i32) -> bool {
-    status == libc::EAGAIN
-}
-
-fn failure(filter: Filter<'_>, status: i32) -> FilterError {
-    let gone = filter.request().is_some_and(|request| request.connection().is_gone(status));
-    FilterError { status, gone }
 }

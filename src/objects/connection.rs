@@ -29,6 +29,11 @@ pub struct ConnectionShared {
     passed: AtomicBool,
 }
 
+// SAFETY: the entry is part of the configuration, which nobody changes in a child; the rest may be used by any thread.
+unsafe impl Send for ConnectionShared {}
+// SAFETY: as above.
+unsafe impl Sync for ConnectionShared {}
+
 impl ConnectionShared {
     /// For a connection whose handler, if any, is about to run.
     pub fn new(entry: Option<HandlerEntry<'static>>) -> Arc<Self> {

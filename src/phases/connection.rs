@@ -21,15 +21,16 @@ use super::resolve::{self, Lookup};
 pub unsafe extern "C" fn process_connection(connection: *mut raw::conn_rec) -> c_int {
     // SAFETY: httpd's hook: the connection is live, and this thread's.
     unsafe {
+        let this = Connection::from_raw(connection);
+        let entry = this.base_server().and_then(server_config).and_then(|config| config.connection);
         // A stream of an HTTP/2 connection is none of its own.
-        let is_stream = !(*connection).master.is_null();
-        let entry =
-            Connection::from_raw(connection).base_server().and_then(server_config).and_then(|config| config.connection);
-        match entry.filter(|_| !is_stream) {
+        match entry.filter(|_| (*connection).master.is_null() && !this.is_marked()) {
             Some(entry) => connection_entry(connection, SERVER_ERROR, |connection| {
                 let status = serve(connection, entry);
-                if status != raw::DECLINED {
-                    connection.end();
+                match status {
+                    // The event MPM comes back for each request of a kept connection.
+                    raw::DECLINED => connection.mark(),
+                    _ => connection.end(),
                 }
                 status
             }),

@@ -78,35 +78,43 @@ enum Outcome {
     Failed(i32),
 }
 
+/// How a call of an input filter goes on.
+enum Next {
+    Again,
+    /// With what there is.
+    AtLast,
+    Status(i32),
+}
+
 impl<'r> Call<'r> {
-    /// The context. Not to be held while Python runs or other filters do.
-    fn context(&self) -> &mut FilterContext {
-        // SAFETY: it lives as long as the request, and only this thread uses it.
-        unsafe { &mut *self.context }
+    /// Uses the context. Neither Python nor other filters run meanwhile.
+    fn with<R>(&self, work: impl FnOnce(&mut FilterContext) -> R) -> R {
+        // SAFETY: it lives as long as the request, only this thread uses it, and no reference is held beyond this.
+        work(unsafe { &mut *self.context })
     }
 
     /// The data, for this thread to use between two runs of the handler.
     fn stream<R>(&self, work: impl FnOnce(&mut Stream) -> R) -> Option<R> {
-        let mut stream = self.context().stream.take()?;
+        let mut stream = self.with(|context| context.stream.take())?;
         let result = work(&mut stream);
-        self.context().stream = Some(stream);
+        self.with(|context| context.stream = Some(stream));
         Some(result)
     }
 
     fn output(&self, brigade: Brigade) -> i32 {
-        if let Some(status) = self.context().failed {
+        if let Some(status) = self.with(|context| context.failed) {
             brigade.clear();
             return status;
         }
         // What the handler writes to the request itself comes past its own filter, behind what it has written to that.
-        if self.context().running || self.context().stream.is_none() {
-            self.context().forget_length(self.request);
+        if self.with(|context| context.running || context.stream.is_none()) {
+            self.with(|context| context.forget_length(self.request));
             return match self.stream(|stream| stream.pass_written(self.filter)) {
                 Some(Err(error)) => self.refused(error),
                 _ => self.filter.pass(brigade),
             };
         }
-        if self.context().disabled {
+        if self.with(|context| context.disabled) {
             return self.filter.pass(brigade);
         }
         self.stream(|stream| {
@@ -133,7 +141,7 @@ impl<'r> Call<'r> {
             if let Outcome::Failed(status) = self.run(None) {
                 return status;
             }
-            if let Some(status) = self.context().failed {
+            if let Some(status) = self.with(|context| context.failed) {
                 self.stream(Stream::drop_unread);
                 return status;
             }
@@ -149,7 +157,7 @@ impl<'r> Call<'r> {
 
     /// What is left to do when a handler of the response has returned; a status ends the call.
     fn after_output(&self) -> Option<i32> {
-        if self.context().disabled {
+        if self.with(|context| context.disabled) {
             let passed = self.stream(|stream| {
                 stream.forward_rest();
                 stream.pass_written(self.filter)
@@ -161,7 +169,7 @@ impl<'r> Call<'r> {
             !stream.has_consumed() && !stream.is_closed() && stream.has_unread() && stream.drop_unread()
         });
         if left == Some(true) {
-            self.context().forget_length(self.request);
+            self.with(|context| context.forget_length(self.request));
             self.tell_once(
                 "MP0411",
                 "returned without reading: the response is dropped as far as it came by. It must read until it gets b'' or None, or call filter.pass_on()",
@@ -175,97 +183,100 @@ impl<'r> Call<'r> {
     }
 
     fn input(&self, to: Brigade, asked: Asked) -> i32 {
-        if self.context().running {
+        if self.with(|context| context.running) {
             // A handler that reads its request's body in the midst of filtering it.
             return raw::APR_EGENERAL as i32;
         }
-        if let Some(status) = self.context().failed {
+        if let Some(status) = self.with(|context| context.failed) {
             return status;
         }
-        // What is only looked at now is asked for once, and kept.
-        let upstream = match asked.mode {
-            raw::ap_input_mode_t_AP_MODE_SPECULATIVE => Asked { mode: raw::ap_input_mode_t_AP_MODE_READBYTES, ..asked },
-            _ => asked,
-        };
+        let upstream = asked.of_bytes();
+        // Nothing better is to come than what there is.
+        let mut at_last = false;
         loop {
             let ready = self.stream(|stream| match (stream.has_written(), stream.is_closed()) {
-                (true, _) => Some(stream.hand_over(to, asked)),
+                (true, is_closed) if is_closed || at_last || stream.is_ready(asked) => {
+                    Some(stream.hand_over(to, asked))
+                }
                 (false, true) => {
                     to.append_end();
                     Some(0)
                 }
-                (false, false) => None,
+                _ => None,
             });
             if let Some(status) = ready.flatten() {
                 return status;
             }
-            if self.context().disabled {
+            if self.with(|context| context.disabled) {
                 return self.filter.fetch(to, asked);
             }
             if let Outcome::Failed(status) = self.run(Some(upstream)) {
                 return status;
             }
-            if let Some(status) = self.context().failed {
+            if let Some(status) = self.with(|context| context.failed) {
                 return status;
             }
-            if let Some(status) = self.after_input(asked) {
-                return status;
+            match self.after_input(asked) {
+                Next::Again => {}
+                Next::AtLast => at_last = true,
+                Next::Status(status) => return status,
             }
         }
     }
 
-    /// What is left to do when a handler of the body has returned; a status ends the call.
-    fn after_input(&self, asked: Asked) -> Option<i32> {
-        if self.context().disabled {
+    /// What is left to do when a handler of the body has returned.
+    fn after_input(&self, asked: Asked) -> Next {
+        if self.with(|context| context.disabled) {
             self.stream(Stream::forward_rest);
-            return None;
+            return Next::AtLast;
         }
-        let (consumed, written) = self.stream(|stream| {
+        let state = self.stream(|stream| {
             if stream.has_ended() {
                 // To write the end of a body does not fail.
                 let _ = stream.close(self.filter);
             }
-            (stream.has_consumed(), stream.has_written())
-        })?;
-        if written {
-            return None;
+            let is_ready = stream.is_closed() || stream.is_ready(asked);
+            (is_ready, stream.has_consumed(), stream.has_written())
+        });
+        match state.unwrap_or_default() {
+            (true, ..) => Next::Again,
+            _ if asked.block == raw::apr_read_type_e_APR_NONBLOCK_READ => Next::Status(libc::EAGAIN),
+            (_, true, _) => Next::Again,
+            (_, false, true) => Next::AtLast,
+            (_, false, false) => {
+                self.tell_once(
+                    "MP0412",
+                    "returned without reading, writing or closing: the request's body cannot be read. It must read until it gets b'' or None and close the filter at None, or call filter.pass_on()",
+                );
+                Next::Status(self.fail(SERVER_ERROR))
+            }
         }
-        if asked.block == raw::apr_read_type_e_APR_NONBLOCK_READ {
-            return Some(libc::EAGAIN);
-        }
-        if consumed {
-            return None;
-        }
-        self.tell_once(
-            "MP0412",
-            "returned without reading, writing or closing: the request's body cannot be read. It must read until it gets b'' or None and close the filter at None, or call filter.pass_on()",
-        );
-        Some(self.fail(SERVER_ERROR))
     }
 
     /// A filter behind this one has refused what it got, or the client is gone.
     fn refused(&self, error: crate::httpd::FilterError) -> i32 {
-        self.context().failed = Some(error.status);
+        self.with(|context| context.failed = Some(error.status));
         error.status
     }
 
     /// Ends the stream with an error.
     fn fail(&self, status: i32) -> i32 {
         self.stream(|stream| stream.fail(self.filter, self.request, status));
-        self.context().failed = Some(ANSWERED);
+        self.with(|context| context.failed = Some(ANSWERED));
         ANSWERED
     }
 
     fn tell_once(&self, number: &str, what: &str) {
-        if !std::mem::replace(&mut self.context().told, true) {
-            let described = self.context().entry().as_ref().map(HandlerEntry::describe).unwrap_or_default();
+        if !self.with(|context| std::mem::replace(&mut context.told, true)) {
+            let described =
+                self.with(|context| context.entry()).as_ref().map(HandlerEntry::describe).unwrap_or_default();
             tracing::warn!("{number}: {described} {what}");
         }
     }
 
     /// Runs the handler once.
     fn run(&self, asked: Option<Asked>) -> Outcome {
-        let Some(entry) = self.context().entry() else {
+        let Some(entry) = self.with(|context| context.entry()) else {
             tracing::error!(
                 "MP0413: the filter '{}' is not run: it was added to a request for which no directive names its handler; have PythonInputFilter or PythonOutputFilter hold for the same section",
                 String::from_utf8_lossy(self.filter.name())
@@ -283,9 +294,9 @@ impl<'r> Call<'r> {
         self.stream(|stream| stream.begin(asked));
         let attached = guard.attached();
         let callback = Callback::begin(attached, interpreter, self.request, None);
-        self.context().running = true;
+        self.with(|context| context.running = true);
         let called = self.call(attached, interpreter, &callback, &entry, &config.settings);
-        self.context().running = false;
+        self.with(|context| context.running = false);
         let outcome = match called {
             Ok(()) => Outcome::Returned,
             Err(raised) => {
@@ -307,7 +318,9 @@ impl<'r> Call<'r> {
         settings: &Settings<'_>,
     ) -> Result<(), Raised> {
         let equipment = crate::objects::equipment::equipment_of(attached, interpreter)?;
-        let direction = if self.context().stream.as_ref().is_some_and(|stream| stream.direction() == Direction::Input) {
+        let direction = if self
+            .with(|context| context.stream.as_ref().is_some_and(|stream| stream.direction() == Direction::Input))
+        {
             Direction::Input
         } else {
             Direction::Output
@@ -338,7 +351,7 @@ impl<'r> Call<'r> {
         debug: bool,
         exception: &Exception<'_>,
     ) -> Outcome {
-        if let Some(status) = self.context().failed {
+        if let Some(status) = self.with(|context| context.failed) {
             // Not its own: what it reads from or writes to has failed.
             tracing::info!(
                 "MP0414: {} in interpreter '{}': {}",

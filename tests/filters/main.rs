@@ -10,8 +10,10 @@ mod documentation;
 mod dynamic;
 mod http;
 mod members;
+mod modes;
 mod response;
 mod size;
+mod tls;
 
 use std::time::Duration;
 

@@ -153,7 +153,9 @@ for_each_mpm! {
 
 #[test]
 fn over_httpds_own_content() {
-    let server = output(site(Mpm::Event, ""), &["upper", "brackets"])
+    let programs = "def redirects(req):\n    req.internal_redirect('/upper/doc.txt')\n    return apache.OK\n";
+    let server = output(site(Mpm::Event, programs), &["upper", "brackets"])
+        .config("<Files redirects>\nSetHandler mod_python\nPythonHandler f::redirects\n</Files>")
         .file("docs/outer.shtml", "<!--#include virtual=\"/brackets/doc.txt\" --> <!--#echo var=\"DOCUMENT_NAME\" -->")
         .file("errors/missing.txt", "nothing of the kind")
         .config(
@@ -186,6 +188,9 @@ fn over_httpds_own_content() {
     let response = server.request("DELETE", "/upper/doc.txt").send();
     assert_eq!(response.status, 405);
     assert!(response.text().contains("Method Not Allowed"), "{response:?}");
+
+    // A redirect within httpd goes through the filters of where it leads, and not through those of where it comes from.
+    assert_eq!(got(&server, "/brackets/redirects"), "HELLO, WORLD!");
 
     let plain = server.get("/upper/doc.txt");
     let modified = plain.header("Last-Modified").expect("a file has one");
@@ -248,6 +253,7 @@ for_each_mpm! {
             ("up-as", "SetOutputFilter UP;AS"),
             ("as-up", "SetOutputFilter AS;UP"),
             ("type", "AddOutputFilterByType AS text/plain"),
+            ("smart", "FilterDeclare AS\nFilterProvider AS AS \"%{CONTENT_TYPE} =~ m|^text/plain|\"\nFilterChain AS"),
             ("many", "SetOutputFilter SA;UP;SA;UP;SA"),
             ("deflated", "SetOutputFilter UP;DEFLATE"),
             ("inflated", "SetOutputFilter INFLATE;UP"),
@@ -266,6 +272,9 @@ for_each_mpm! {
             // What a filter writes to its request comes past it, behind what it has written before.
             ("/as/doc.txt", "Hello, world!past the filter "),
             ("/type/doc.txt", "Hello, world!past the filter "),
+            ("/type/page.html", "<p>Hello</p>"),
+            ("/smart/doc.txt", "Hello, world!past the filter "),
+            ("/smart/page.html", "<p>Hello</p>"),
             ("/as-up/doc.txt", "HELLO, WORLD!PAST THE FILTER "),
         ] {
             assert_eq!(got(&server, path), expected, "{path}");

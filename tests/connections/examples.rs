@@ -1,0 +1,49 @@
+//! The examples of docs/connections.md, as they stand there.
+
+use std::net::SocketAddr;
+
+use crate::fixture::{HttpError, Httpd, for_each_mpm};
+use crate::{after, logged_nothing};
+
+/// An example of docs/connections.md: the one that begins with `# NAME`, without that line.
+#[track_caller]
+fn example(name: &str) -> String {
+    let page = include_str!("../../docs/connections.md");
+    let start = format!("\n# {name}\n");
+    let mut found = page.split("```").filter_map(|block| Some(block.split_once(&start)?.1));
+    let text = found.next().unwrap_or_else(|| panic!("docs/connections.md has no example {name}"));
+    assert!(found.next().is_none(), "docs/connections.md has two examples {name}");
+    text.to_owned()
+}
+
+for_each_mpm! {
+    fn the_examples_work(mpm) {
+        let httpd = ["echo", "gate", "greet"].iter().fold(Httpd::new(mpm), |httpd, name| {
+            httpd.file(format!("lib/{name}.py"), example(&format!("{name}.py")).replace("192.0.2.1", "127.0.0.9"))
+        });
+        let httpd = httpd
+            .binary_file("doc.txt", "Hello, world!")
+            .config("PythonPath \"['${HTDOCS}/lib'] + sys.path\"")
+            .config(example("echo.conf").replace("127.0.0.1:7000", "127.0.0.2:${PORT}"))
+            .file("lib/closed.py", example("gate.py").replace("192.0.2.1", "127.0.0.1"));
+        let server = [("3", "greet", "greet"), ("4", "http", "gate"), ("5", "http", "closed")]
+            .iter()
+            .fold(httpd, |httpd, (address, protocol, module)| {
+                httpd.config(format!(
+                    "Listen 127.0.0.{address}:${{PORT}} {protocol}\n<VirtualHost 127.0.0.{address}:${{PORT}}>\n\
+                     ServerName {module}.test\nPythonConnectionHandler {module}\n</VirtualHost>"
+                ))
+            })
+            .start();
+        assert_eq!(after(&server, "one\ntwo"), "one\ntwo");
+        let mut connection = server.raw_at(SocketAddr::from(([127, 0, 0, 3], server.port())));
+        assert_eq!(connection.read_bytes(13), b"Who are you?\n");
+        assert_eq!(connection.send("me\n").finish_sending().read_to_end(), b"Hello, me\n");
+        let gated = SocketAddr::from(([127, 0, 0, 4], server.port()));
+        assert_eq!(server.request("GET", "/doc.txt").at(gated).send().text(), "Hello, world!");
+        let closed = SocketAddr::from(([127, 0, 0, 5], server.port()));
+        let outcome = server.request("GET", "/doc.txt").at(closed).try_send();
+        assert!(matches!(outcome, Err(HttpError::NoResponse | HttpError::Io(_))), "{outcome:?}");
+        logged_nothing(&server);
+    }
+}
