@@ -185,7 +185,7 @@ MaxSpareThreads 25
 
 class Httpd:
     """A private httpd: `with Httpd("event", config, modules=…) as httpd`. In config and files @DIR@ is its folder, which is
-    gone afterwards, as is every process of it. Modules: {symbol: path}."""
+    gone afterwards, as is every process of it, and @PORT@ its port. Modules: {symbol: path}."""
 
     def __init__(self, mpm, config, modules=None, files=None, wrap=(), one_process=False, env=None):
         self.mpm, self.config, self.modules, self.files = mpm, config, modules or {}, files or {}
@@ -238,7 +238,7 @@ class Httpd:
             path = os.path.join(self.dir, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w") as file:
-                file.write(text.replace("@DIR@", self.dir))
+                file.write(text.replace("@DIR@", self.dir).replace("@PORT@", str(self.port)))
         if self.user:
             os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
 
@@ -258,21 +258,28 @@ class Httpd:
         while True:
             try:
                 with Client(self.port) as client:
-                    client.get("/not-there")  # a child answers, and no handler has been touched
+                    client.send("/not-there")  # a child answers, and no handler has been touched
+                    if not client.file.readline():
+                        raise ConnectionError
                 return
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise Failed("httpd did not start:\n" + self.logs())
                 time.sleep(0.02)
 
-    def _end(self):
+    def stop(self):
+        """Has it end, while its folder is still there to be read."""
         process = self.process
         if process and process.poll() is None:
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(60 if self.wrap else 15)
             except subprocess.TimeoutExpired:
-                print("httpd did not stop within 15 s and was killed.", file=sys.stderr)
+                print("httpd did not stop in time and was killed.", file=sys.stderr)
+
+    def _end(self):
+        self.stop()
+        process = self.process
         if process:
             try:
                 os.killpg(process.pid, signal.SIGKILL)  # nobody of this session is left, whatever happened

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Finds out what a machine lacks, says it, and installs it from the distribution.
-# A need is one word: rust cc certs libclang python apxs httpd config curl rustfmt clippy mypy.
+# A need is one word: rust cc certs libclang python apxs httpd config curl rustfmt clippy mypy peer.
 
 RUST_MINIMUM=1.85
 
@@ -15,6 +15,7 @@ need_name() {
         apxs) echo "httpd's headers (apxs)" ;;
         httpd) echo "httpd" ;;
         config) echo "httpd's configuration" ;;
+        peer) echo "mod_python 3.5, to compare with" ;;
         *) echo "$1" ;;
     esac
 }
@@ -29,6 +30,7 @@ have() {
         apxs) find_apxs && [ -f "$(apxs_query includedir)/httpd.h" ] ;;
         httpd) find_httpd ;;
         config) have_config ;;
+        peer) have_peer ;;
         rustfmt) cargo fmt --version >/dev/null 2>&1 ;;
         clippy) cargo clippy --version >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
@@ -79,6 +81,11 @@ have_config() {
     else
         [ -f /etc/apache2/apache2.conf ] || [ -f /etc/httpd/conf/httpd.conf ]
     fi
+}
+
+# Our module can lie under the same name.
+have_peer() {
+    find_httpd && grep -qs 'mod_python/3\.5' "$MODULES/mod_python.so"
 }
 
 # provide NEED...: returns when everything is there, installing what is not.
@@ -154,6 +161,7 @@ apt_packages() {
             apxs) echo apache2-dev ;;
             httpd) echo apache2-bin ;;
             config) echo apache2 ;;
+            peer) echo libapache2-mod-python ;;
             rustfmt) case $rust in cargo-web) echo rustfmt-web ;; cargo-1.*) echo "rustfmt-${rust#cargo-}" ;; *) echo rustfmt ;; esac ;;
             clippy)
                 case $rust in

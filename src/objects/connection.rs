@@ -3,12 +3,13 @@
 mod members;
 mod methods;
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::HandlerEntry;
-use crate::cpython::{Attached, Class, GetSet, Method, Object, Raised, new_instance};
+use crate::cpython::{Attached, Class, GetSet, Kept, Method, Object, Raised, Visitor, new_instance};
 use crate::ffi::httpd as raw;
 use crate::httpd::{Connection, StreamError};
 use crate::interpreter::Interpreter;
@@ -67,6 +68,8 @@ enum Source {
 pub struct ConnectionObject {
     source: Source,
     interpreter: &'static Interpreter,
+    /// The object of the notes, made once.
+    notes: RefCell<Option<Kept>>,
 }
 
 /// The use of a connection by a method or member.
@@ -95,7 +98,11 @@ impl ConnectionObject {
         interpreter: &'static Interpreter,
         shared: Arc<RequestShared>,
     ) -> Result<Object<'i>, Raised> {
-        Self::make(attached, equipment, Self { source: Source::Request(shared), interpreter })
+        Self::make(
+            attached,
+            equipment,
+            Self { source: Source::Request(shared), interpreter, notes: RefCell::default() },
+        )
     }
 
     /// The object for the connection whose own handler runs.
@@ -105,7 +112,11 @@ impl ConnectionObject {
         interpreter: &'static Interpreter,
         shared: Arc<ConnectionShared>,
     ) -> Result<Object<'i>, Raised> {
-        Self::make(attached, equipment, Self { source: Source::Connection(shared), interpreter })
+        Self::make(
+            attached,
+            equipment,
+            Self { source: Source::Connection(shared), interpreter, notes: RefCell::default() },
+        )
     }
 
     fn make<'i>(attached: Attached<'i>, equipment: &Equipment, value: Self) -> Result<Object<'i>, Raised> {
@@ -123,11 +134,22 @@ impl ConnectionObject {
 
     /// The live notes.
     fn notes<'i>(&self, attached: Attached<'i>) -> Result<Object<'i>, Raised> {
+        if let Some(kept) = &*self.notes.borrow() {
+            // SAFETY: made in the interpreter of this object.
+            return Ok(unsafe { kept.get(attached) });
+        }
         let equipment = equipment_of(attached, self.interpreter)?;
-        match &self.source {
+        let made = match &self.source {
             Source::Request(shared) => TableObject::of_connection_notes(attached, equipment, Arc::clone(shared)),
             Source::Connection(shared) => TableObject::of_notes(attached, equipment, Arc::clone(shared)),
+        }?;
+        let before = self.notes.borrow_mut().replace(made.clone().keep());
+        // Another thread may have made one while this one was at it.
+        if let Some(kept) = before {
+            // SAFETY: made in the interpreter of this object.
+            unsafe { kept.release(attached) };
         }
+        Ok(made)
     }
 
     /// The handlers that run for the connection itself: none while a request of it is served.
@@ -165,5 +187,23 @@ impl Class for ConnectionObject {
 
     fn members() -> &'static [GetSet] {
         members::MEMBERS
+    }
+
+    fn traverse(&self, visitor: &mut Visitor) {
+        if let Ok(notes) = self.notes.try_borrow() {
+            notes.iter().for_each(|kept| visitor.visit(kept.as_ptr()));
+        }
+    }
+
+    fn clear(&self, attached: Attached<'_>) {
+        let notes = self.notes.borrow_mut().take();
+        if let Some(kept) = notes {
+            // SAFETY: made in the interpreter of this object.
+            unsafe { kept.release(attached) };
+        }
+    }
+
+    fn finish(&mut self, attached: Attached<'_>) {
+        self.clear(attached);
     }
 }

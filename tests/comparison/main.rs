@@ -1,0 +1,183 @@
+//! Side by side with mod_python 3.5: the same handlers, configuration and requests, and what is answered compared.
+//!
+//! Debian's package libapache2-mod-python is what ours is compared with; where it is not installed, the tests say so and do
+//! nothing. `differences.rs` lists what differs, and why; docs/differences.md is made of it.
+
+#[path = "../fixture/mod.rs"]
+mod fixture;
+
+mod answer;
+mod differences;
+mod page;
+mod requests;
+mod sites;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use std::{fs, io};
+
+use answer::{Answer, Differences};
+use differences::DIFFERENCES;
+use fixture::{Mpm, debians_mod_python};
+use sites::Site;
+
+/// How often a request is sent to mod_python 3.5 whose answer is not what it mostly is.
+const TRIES: usize = 4;
+
+/// Sends a site's requests to both servers and compares the answers; fails for a difference that is not listed, and for a listed
+/// one that there is not.
+#[track_caller]
+fn compare(site: &Site, mpm: Mpm) {
+    let Some(peer) = debians_mod_python() else {
+        // Past the test harness, which shows only what failing tests print.
+        let _ = writeln!(
+            io::stderr(),
+            "comparison of {}: not done, since mod_python 3.5 is not installed (Debian 12: libapache2-mod-python)",
+            site.name
+        );
+        return;
+    };
+    let ours = site.httpd(mpm).start();
+    let theirs = site.httpd(mpm).peer(peer).start();
+    // It may crash; that is compared as no response.
+    theirs.expect_child_death();
+    [&ours, &theirs].iter().for_each(|server| age(&server.root().join("htdocs")));
+
+    let mut found = BTreeSet::new();
+    let mut report = String::new();
+    for asked in site.requests() {
+        let request = format!("{}/{}", site.name, asked.name);
+        let here = site.ask(&ours, &asked);
+        // Now and then it crashes, or says what is left of an earlier request: what it does each time is compared.
+        let attempt = || here.differences(&site.ask(&theirs, &asked));
+        let is_expected = |found: &Differences| found.iter().all(|(part, ..)| is_listed(&request, part));
+        let differences = (0..TRIES).map(|_| attempt()).find(is_expected).unwrap_or_else(attempt);
+        for (part, ours, theirs) in differences {
+            if !is_listed(&request, &part) {
+                report += &format!("{request}: {part}\n    here:   {ours:?}\n    there:  {theirs:?}\n");
+            }
+            found.insert((request.clone(), part));
+        }
+    }
+    for (request, part) in DIFFERENCES.iter().flat_map(|difference| difference.seen) {
+        let is_here = request.split('/').next() == Some(site.name);
+        if is_here && !found.iter().any(|(found, differs)| fits(found, request) && fits(differs, part)) {
+            report += &format!("{request}: {part} is listed and does not differ\n");
+        }
+    }
+    assert!(report.is_empty(), "{}, {mpm}:\n{report}", site.name);
+}
+
+fn is_listed(request: &str, part: &str) -> bool {
+    let listed = DIFFERENCES.iter().flat_map(|difference| difference.seen);
+    listed.into_iter().any(|(known, differs)| fits(request, known) && fits(part, differs))
+}
+
+/// Whether a name is one that the table of differences means: a star at the end stands for the rest.
+fn fits(name: &str, known: &str) -> bool {
+    match known.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == known,
+    }
+}
+
+/// Gives all documents the same age: it is part of what httpd says of them. Python's are left alone, which would be loaded again.
+fn age(folder: &Path) {
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    for entry in fs::read_dir(folder).expect("a folder of documents").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            age(&path);
+        } else if path.extension().is_none_or(|extension| extension != "py") {
+            fs::File::open(&path).and_then(|file| file.set_modified(then)).expect("a file of our own");
+        }
+    }
+}
+
+mod prefork {
+    use super::*;
+
+    #[test]
+    fn api() {
+        compare(&sites::API, Mpm::Prefork);
+    }
+
+    #[test]
+    fn phases() {
+        compare(&sites::PHASES, Mpm::Prefork);
+    }
+
+    #[test]
+    fn filters() {
+        compare(&sites::FILTERS, Mpm::Prefork);
+    }
+
+    #[test]
+    fn connection() {
+        compare(&sites::CONNECTION, Mpm::Prefork);
+    }
+
+    #[test]
+    fn includes() {
+        compare(&sites::INCLUDES, Mpm::Prefork);
+    }
+
+    #[test]
+    fn places() {
+        compare(&sites::PLACES, Mpm::Prefork);
+    }
+
+    #[test]
+    fn errors() {
+        compare(&sites::ERRORS, Mpm::Prefork);
+    }
+}
+
+mod worker {
+    use super::*;
+
+    #[test]
+    fn filters() {
+        compare(&sites::FILTERS, Mpm::Worker);
+    }
+
+    #[test]
+    fn errors() {
+        compare(&sites::ERRORS, Mpm::Worker);
+    }
+}
+
+mod event {
+    use super::*;
+
+    #[test]
+    fn api() {
+        compare(&sites::API, Mpm::Event);
+    }
+
+    #[test]
+    fn connection() {
+        compare(&sites::CONNECTION, Mpm::Event);
+    }
+
+    #[test]
+    fn places() {
+        compare(&sites::PLACES, Mpm::Event);
+    }
+}
+
+#[test]
+fn there_are_enough_requests_and_each_has_a_name_of_its_own() {
+    let all: Vec<String> = sites::ALL
+        .iter()
+        .flat_map(|site| site.requests().into_iter().map(|asked| format!("{}/{}", site.name, asked.name)))
+        .collect();
+    let distinct: BTreeSet<&String> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len(), "a name is used twice");
+    assert!(all.len() >= 150, "{} requests", all.len());
+    for (request, part) in DIFFERENCES.iter().flat_map(|difference| difference.seen) {
+        assert!(distinct.iter().any(|name| fits(name, request)), "{request}: {part}: there is no such request");
+    }
+}
