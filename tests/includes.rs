@@ -377,7 +377,7 @@ fn a_client_that_goes_away_is_no_error_of_the_page() {
 }
 
 #[test]
-fn what_is_written_to_the_request_itself_does_not_get_between() {
-    let page = "a<!--#python exec=\"filter.write('1'); filter.req.write('lost'); filter.write('2')\" -->b<!--#python eval=\"3\" -->c";
-    assert_eq!(served(page), "a12b3c");
+fn what_is_written_to_the_request_itself_stands_in_its_place() {
+    let page = "a<!--#python exec=\"filter.write('1'); filter.req.write('2'); filter.write('3'); filter.req.flush()\" -->b<!--#python eval=\"4\" -->c";
+    assert_eq!(served(page), "a123b4c");
 }

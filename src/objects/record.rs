@@ -106,6 +106,17 @@ impl<'r> Callback<'r> {
         self.record().shared.state().output.was_answered()
     }
 
+    /// Has what is written to the request go to a filter in the midst of a page, or to the client again.
+    pub fn write_to(&self, filter: Option<&Object<'r>>) {
+        let _turn = self.record().turn(self.attached);
+        let page = filter.map(|filter| (self.interpreter, filter.clone().keep()));
+        let old = std::mem::replace(&mut self.record().shared.state().page, page);
+        if let Some((_, kept)) = old {
+            // SAFETY: made in this interpreter: tags do not nest within one request.
+            unsafe { kept.release(self.attached) };
+        }
+    }
+
     /// What the request's objects share.
     pub fn shared(&self) -> Arc<RequestShared> {
         Arc::clone(&self.record().shared)

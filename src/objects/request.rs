@@ -45,6 +45,8 @@ pub struct RequestState {
     pub content_type_set: bool,
     /// Bytes that Python has written.
     pub queued: u64,
+    /// While a tag of a page runs: the filter of its place in the page, which what is written to the request goes to.
+    pub page: Option<(&'static Interpreter, crate::cpython::Kept)>,
     /// Related requests that are lent along with this one.
     pub relatives: Vec<Arc<RequestShared>>,
     /// What is called when the request ends, the last one first.

@@ -211,12 +211,14 @@ fn call(
     let (object, lease) = FilterObject::create(attached, interpreter, callback.shared(), Direction::Output, &request)?;
     // SAFETY: the context outlives this function.
     let lent = unsafe { lease.lend_during(attached, context) };
+    callback.write_to(Some(&object));
     let ran = (|| {
         let includes = Object::import(attached, c"mod_python._includes")?;
         let code = Object::text(attached, &wanted.code)?;
         let is_exec = Object::bool(attached, wanted.is_exec);
         includes.call_method(c"run", [&object, &is_exec, &code])
     })();
+    callback.write_to(None);
     drop(lent);
     ran.map(drop)
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{FilterEntry, HandlerEntry, Name, Origin, Phase, Role, Section};
 use crate::cpython::{Arguments, Object, Raised};
-use crate::httpd::{Direction, Pool, Request, add_filter};
+use crate::httpd::{Direction, LogScope, Place, Pool, Request, add_filter};
 use crate::objects::request::This;
 
 pub fn add_handler<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
@@ -93,17 +93,18 @@ fn use_filter<'i>(this: This<'_, 'i>, arguments: &Arguments<'i>, direction: Dire
         Some(filter) => crate::objects::filter::add(used.request(), direction, filter),
         None => add_filter(used.request(), direction, &name),
     };
-    match added {
-        true => Ok(Object::none(attached)),
-        false => Err(Raised::value_error(
-            attached,
-            format!(
-                "{}(): there is no filter '{name}': register one with req.register_{}_filter(), or load the module that has it",
-                arguments.function(),
-                direction.name(),
-            ),
-        )),
+    if !added {
+        // As httpd's own directives do: the request goes on without it.
+        let (place, call, direction) = (used.request(), arguments.function(), direction.name());
+        attached.detach(|| {
+            // SAFETY: the request is lent.
+            let _scope = unsafe { LogScope::enter(Place::Request(place.as_ptr())) };
+            tracing::error!(
+                "MP0420: req.{call}('{name}'): there is no filter of that name, and the request goes on without it; register one with req.register_{direction}_filter() or Python…Filter, or load the module that has it"
+            );
+        });
     }
+    Ok(Object::none(attached))
 }
 
 /// A filter's name, the first argument.

@@ -35,7 +35,16 @@ pub fn flush<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<
 fn send<'i>(this: This<'_, 'i>, bytes: &[u8], flush: bool) -> Result<Object<'i>, Raised> {
     let attached = this.attached();
     let used = this.enter(attached)?;
-    if !bytes.is_empty() {
+    // What a tag of a page writes stands in the place of the tag.
+    let page =
+        used.state().page.as_ref().filter(|(interpreter, _)| std::ptr::eq(*interpreter, this.interpreter())).map(
+            // SAFETY: made in this interpreter.
+            |(_, kept)| unsafe { kept.get(attached) },
+        );
+    if let Some(page) = page {
+        page.call_method(c"write", [&Object::bytes(attached, bytes)?])?;
+        used.state().queued += bytes.len() as u64;
+    } else if !bytes.is_empty() {
         with_output(attached, &used, |output, request| output.write(request, bytes, flush))
             .map_err(|error| write_error(this, error))?;
         used.state().queued += bytes.len() as u64;
