@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{HandlerEntry, Phase, Selected};
+use crate::config::{DirectoryConfig, HandlerEntry, Phase, Selected};
 use crate::cpython::{Attached, Instance, Kept, Object, Raised, state_of};
 use crate::ffi::httpd as raw;
 use crate::httpd::{LogScope, Place, Request, printed};
@@ -134,10 +134,12 @@ impl<'r> Callback<'r> {
         state.handlers.get(state.current).copied()
     }
 
-    /// Goes on to the next handler of the list; a handler may have skipped some with `req.hlist.next()`.
-    pub fn advance(&self) {
+    /// Goes on to the next handler of the list and gives it; a handler may have skipped some with `req.hlist.next()`.
+    pub fn advance(&self) -> Option<HandlerEntry<'r>> {
         let _turn = self.record().turn(self.attached);
-        self.record().shared.state().current += 1;
+        let mut state = self.record().shared.state();
+        state.current += 1;
+        state.handlers.get(state.current).copied()
     }
 
     /// The request's object in this interpreter, made at the first call.
@@ -168,9 +170,9 @@ impl Drop for Callback<'_> {
         own.shared.suspend(self.attached);
         let is_needed = {
             let mut state = own.shared.state();
-            state.phase = None;
+            let phase = state.phase.take();
             state.handlers = &[];
-            state.is_needed()
+            state.is_needed(is_followed(self.request, phase))
         };
         own.let_go(self.attached, self.interpreter);
         // What was read ahead of the body, say, is for the request's other handlers.
@@ -182,6 +184,16 @@ impl Drop for Callback<'_> {
             own.guard(self.request);
         }
     }
+}
+
+/// Whether handlers may run for a request behind those of a phase: only those of its end do behind the content's.
+fn is_followed(request: Request<'_>, phase: Option<&str>) -> bool {
+    let config = request.directory_config::<DirectoryConfig>();
+    phase != Some(Phase::Content.directive())
+        || config.is_none_or(|config| {
+            [Phase::Log, Phase::Cleanup].into_iter().any(|phase| config.handlers(phase).is_some())
+                || !config.output_filters.is_empty()
+        })
 }
 
 impl Record {

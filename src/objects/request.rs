@@ -59,11 +59,10 @@ pub struct RequestState {
 }
 
 impl RequestState {
-    /// Whether later callbacks of the request need it.
-    pub fn is_needed(&self) -> bool {
-        self.body.is_started()
-            || self.queued > 0
-            || self.content_type_set
+    /// Whether later callbacks of the request need it; `followed`: there are some that could ask what was written.
+    pub fn is_needed(&self, followed: bool) -> bool {
+        (followed && (self.queued > 0 || self.content_type_set))
+            || self.body.is_started()
             || !self.cleanups.is_empty()
             || !self.added.is_empty()
             || !self.input_filters.is_empty()

@@ -94,22 +94,22 @@ impl<'r> Dispatch<'r> {
 
     fn run_all(&self, attached: Attached<'_>, interpreter: &'static Interpreter, callback: &Callback<'r>) -> i32 {
         let mut status = raw::DECLINED;
-        while let Some(entry) = callback.current() {
+        let mut turn = callback.current();
+        while let Some(entry) = turn {
             match self.run_one(attached, interpreter, callback, &entry) {
-                Ok(Some(returned)) => status = returned,
-                // The module has no function for this phase, which was said to be right.
-                Ok(None) => {
-                    callback.advance();
-                    continue;
+                Ok(Some(returned)) => {
+                    status = returned;
+                    if !self.phase.goes_on_after(status) {
+                        break;
+                    }
                 }
+                // The module has no function for this phase, which was said to be right.
+                Ok(None) => {}
                 Err(raised) => {
                     return self.failed(attached, interpreter, callback, &entry, raised.fetch(attached));
                 }
             }
-            if !self.phase.goes_on_after(status) {
-                break;
-            }
-            callback.advance();
+            turn = callback.advance();
         }
         status
     }
