@@ -381,3 +381,27 @@ fn what_is_written_to_the_request_itself_stands_in_its_place() {
     let page = "a<!--#python exec=\"filter.write('1'); filter.req.write('2'); filter.write('3'); filter.req.flush()\" -->b<!--#python eval=\"4\" -->c";
     assert_eq!(served(page), "a123b4c");
 }
+
+/// A filter behind the page runs while a tag flushes: what it writes to the request is not the page's.
+#[test]
+fn what_a_filter_behind_the_page_writes_to_the_request_is_not_the_tags() {
+    let server = pages(Mpm::Event)
+        .config("PythonPath \"['${HTDOCS}/lib'] + sys.path\"\nPythonOutputFilter behind BEHIND\n<Files page.shtml>\n    SetOutputFilter INCLUDES;BEHIND\n</Files>")
+        .file(
+            "lib/behind.py",
+            "
+            def outputfilter(filter):
+                while piece := filter.read():
+                    filter.req.write('<')
+                    filter.write(piece.replace(b'x', b'X'))
+                if piece is None:
+                    filter.close()
+            ",
+        )
+        .binary_file("page.shtml", "<!--#python exec=\"filter.write('x1'); filter.flush(); filter.req.write('x2')\" -->")
+        .start();
+    let page = body(&server, "/page.shtml");
+    // mod_include, in the midst of the page, cannot take more of it.
+    assert_eq!(page, "X1X2");
+    assert_eq!(server.log_count("MP04"), 0, "{}", server.log());
+}

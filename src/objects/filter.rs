@@ -8,7 +8,9 @@ use std::ffi::CStr;
 use std::sync::Arc;
 
 use crate::config::{DirectoryConfig, FilterEntry, HandlerEntry};
-use crate::cpython::{Attached, Class, GetSet, Instance, Kept, Method, Object, Raised, Visitor, new_instance};
+use crate::cpython::{
+    Attached, Class, GetSet, Instance, Kept, Method, Object, Raised, Visitor, new_instance, state_of,
+};
 use crate::ffi::httpd as raw;
 use crate::httpd::{Direction, Filter, FilterError, Request, Stream, Table, add_filter_with};
 use crate::interpreter::Interpreter;
@@ -241,6 +243,22 @@ impl FilterObject {
                 Raised::os_error(attached, format!("{what}{why}"))
             }
             Err(raised) => raised,
+        }
+    }
+}
+
+/// Whether a filter's object can be written to now: its data is not in use further out on this thread.
+///
+/// # Safety
+/// `object` is an instance of the class made from `FilterObject` in this interpreter.
+pub unsafe fn is_free(attached: Attached<'_>, object: &Object<'_>) -> bool {
+    // SAFETY: the caller's.
+    let filter = unsafe { state_of::<FilterObject>(attached, object.as_ptr()) };
+    match filter.enter(attached) {
+        Ok(used) => used.context().stream.is_some(),
+        Err(raised) => {
+            raised.clear(attached);
+            false
         }
     }
 }

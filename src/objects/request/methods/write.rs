@@ -4,6 +4,7 @@ use std::mem;
 
 use crate::cpython::{Arguments, Attached, Object, Raised};
 use crate::httpd::{Output, Request, WriteError, status_text};
+use crate::objects::filter::is_free;
 use crate::objects::request::{InUse, This};
 
 pub fn write<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
@@ -41,6 +42,9 @@ fn send<'i>(this: This<'_, 'i>, bytes: &[u8], flush: bool) -> Result<Object<'i>,
             // SAFETY: made in this interpreter.
             |(_, kept)| unsafe { kept.get(attached) },
         );
+    // A filter behind the page, called while a tag flushes, writes to the client.
+    // SAFETY: what is kept there is a filter's object.
+    let page = page.filter(|page| unsafe { is_free(attached, page) });
     if let Some(page) = page {
         page.call_method(c"write", [&Object::bytes(attached, bytes)?])?;
         used.state().queued += bytes.len() as u64;
