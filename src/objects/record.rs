@@ -128,18 +128,18 @@ impl<'r> Callback<'r> {
     }
 
     /// The handler whose turn it is; `None` past the end. Handlers can add to the list.
-    pub fn current(&self) -> Option<HandlerEntry<'r>> {
+    pub fn current(&self) -> Option<&'r HandlerEntry<'r>> {
         let _turn = self.record().turn(self.attached);
         let state = self.record().shared.state();
-        state.handlers.get(state.current).copied()
+        state.handlers.get(state.current)
     }
 
     /// Goes on to the next handler of the list and gives it; a handler may have skipped some with `req.hlist.next()`.
-    pub fn advance(&self) -> Option<HandlerEntry<'r>> {
+    pub fn advance(&self) -> Option<&'r HandlerEntry<'r>> {
         let _turn = self.record().turn(self.attached);
         let mut state = self.record().shared.state();
         state.current += 1;
-        state.handlers.get(state.current).copied()
+        state.handlers.get(state.current)
     }
 
     /// The request's object in this interpreter, made at the first call.

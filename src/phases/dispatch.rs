@@ -96,7 +96,7 @@ impl<'r> Dispatch<'r> {
         let mut status = raw::DECLINED;
         let mut turn = callback.current();
         while let Some(entry) = turn {
-            match self.run_one(attached, interpreter, callback, &entry) {
+            match self.run_one(attached, interpreter, callback, entry) {
                 Ok(Some(returned)) => {
                     status = returned;
                     if !self.phase.goes_on_after(status) {
@@ -106,7 +106,7 @@ impl<'r> Dispatch<'r> {
                 // The module has no function for this phase, which was said to be right.
                 Ok(None) => {}
                 Err(raised) => {
-                    return self.failed(attached, interpreter, callback, &entry, raised.fetch(attached));
+                    return self.failed(attached, interpreter, callback, entry, raised.fetch(attached));
                 }
             }
             turn = callback.advance();
