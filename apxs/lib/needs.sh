@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Finds out what a machine lacks, says it, and installs it from the distribution.
-# A need is one word: rust cc certs libclang python apxs httpd config curl rustfmt clippy mypy peer.
+# A need is one word: rust cc certs libclang python apxs httpd config curl openssl rustfmt clippy mypy peer.
 
 RUST_MINIMUM=1.85
 

@@ -63,6 +63,10 @@ fn bodies_and_responses_over_tls_and_http_2() {
         eprintln!("not tested: there is no curl that speaks HTTP/2");
         return;
     }
+    if Command::new("openssl").arg("version").output().is_err() {
+        eprintln!("not tested: there is no openssl");
+        return;
+    }
     let folder = std::env::temp_dir().join(format!("mod_python-filters-tls-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     make_certificate(&folder);
