@@ -147,7 +147,7 @@ impl Drop for Taken {
         unsafe {
             (*self.context).stream = Some(ManuallyDrop::take(&mut self.stream));
             if std::thread::panicking() {
-                (*self.context).failed = Some(raw::AP_FILTER_ERROR);
+                (*self.context).failed = Some(raw::APR_EGENERAL as i32);
             }
         }
     }

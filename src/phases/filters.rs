@@ -77,7 +77,8 @@ struct PanicGuard<'a>(&'a Call<'a>);
 impl Drop for PanicGuard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.with(|context| context.failed = Some(ANSWERED));
+            // Not as answered: nobody has.
+            self.0.with(|context| context.failed = Some(raw::APR_EGENERAL as i32));
             // The response, or the body, has no end.
             self.0.request.connection().set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
         }
