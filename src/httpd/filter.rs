@@ -142,13 +142,17 @@ impl<'f> Filter<'f> {
         // SAFETY: httpd's records live with the configuration; the new filter lives in the request's pool, as all of a
         // request's do, and comes behind the one that is taken out, which httpd goes on to use for the rest of this call.
         unsafe {
-            if (*self.fields().frec).filter_func.out_func.is_some_and(|own| ptr::fn_addr_eq(own, function)) {
+            let calls_it = |record: *mut raw::ap_filter_rec_t| {
+                (*record).filter_func.out_func.is_some_and(|own| ptr::fn_addr_eq(own, function))
+            };
+            if calls_it(self.fields().frec) {
                 return harness;
             }
             let (record, Some(request)) = (raw::ap_get_output_filter_handle(name.as_ptr()), self.request()) else {
                 return harness;
             };
-            if record.is_null() {
+            // One that is declared under another filter's name stays where it is.
+            if record.is_null() || !calls_it(record) {
                 return harness;
             }
             let own: *mut _ = request.pool().value(raw::ap_filter_t { frec: record, ctx: ptr::null_mut(), ..*harness });

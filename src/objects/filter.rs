@@ -5,6 +5,7 @@ mod methods;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use crate::config::{DirectoryConfig, FilterEntry, HandlerEntry};
@@ -107,8 +108,9 @@ impl FilterContext {
 
     fn make(request: Request<'_>, registered: Option<FilterEntry<'static>>) -> *mut Self {
         let context = Box::into_raw(Box::new(Self::new(registered)));
+        // Behind the request's last handlers, which run before its pool's cleanups and can still read through the filter.
         // SAFETY: the box is dropped once, when the request goes, which the filter is part of.
-        request.pool().before_cleanup(move || drop(unsafe { Box::from_raw(context) }));
+        request.pool().at_cleanup(move || drop(unsafe { Box::from_raw(context) }));
         context
     }
 
@@ -118,6 +120,37 @@ impl FilterContext {
         // The filter's handler may have given the new one.
         if headers.get(b"Content-Length").flatten() == Some(&length) {
             headers.unset(c"Content-Length");
+        }
+    }
+}
+
+/// A filter's data while it is used; put back when dropped. After a panic in between nobody knows what it is worth: nothing more
+/// goes through the filter.
+pub struct Taken {
+    context: *mut FilterContext,
+    pub stream: ManuallyDrop<Stream>,
+}
+
+impl Taken {
+    /// None while it is used further out on this thread.
+    ///
+    /// # Safety
+    /// The context is live until this is dropped, and used by this thread only.
+    pub unsafe fn from(context: *mut FilterContext) -> Option<Self> {
+        // SAFETY: the caller's; no reference is held.
+        let stream = unsafe { (*context).stream.take() }?;
+        Some(Self { context, stream: ManuallyDrop::new(stream) })
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        // SAFETY: as in `from`; the stream is not used afterwards.
+        unsafe {
+            (*self.context).stream = Some(ManuallyDrop::take(&mut self.stream));
+            if std::thread::panicking() {
+                (*self.context).failed = Some(raw::APR_EGENERAL as i32);
+            }
         }
     }
 }
@@ -209,20 +242,19 @@ impl FilterObject {
         work: impl FnOnce(&mut Stream, Filter<'_>) -> Result<R, FilterError>,
     ) -> Result<R, Raised> {
         // SAFETY: lent, and this thread is the one that uses it.
-        let taken = unsafe { (*used.0.as_ptr()).stream.take() };
-        let Some(mut stream) = taken else {
+        let taken = unsafe { Taken::from(used.0.as_ptr()) };
+        let Some(mut taken) = taken else {
             return Err(Raised::runtime_error(
                 attached,
                 "the filter is being used already, further out on this thread",
             ));
         };
         let filter = used.filter();
-        let outcome = attached.detach(|| work(&mut stream, filter));
-        // SAFETY: as above.
-        let context = unsafe { &mut *used.0.as_ptr() };
-        context.stream = Some(stream);
+        let outcome = attached.detach(|| work(&mut taken.stream, filter));
+        drop(taken);
         outcome.map_err(|error| {
-            context.failed = Some(error.status);
+            // SAFETY: as above.
+            unsafe { (*used.0.as_ptr()).failed = Some(error.status) };
             self.failed(attached, what, error)
         })
     }

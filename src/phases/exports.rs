@@ -77,8 +77,8 @@ fn acquired<R>(work: impl FnOnce(&mut Vec<Acquired>) -> R) -> R {
 unsafe extern "C" fn acquire(name: *const c_char) -> *mut py::PyInterpreterState {
     entry(LogScope::current(), ptr::null_mut(), || {
         if !child::is_child() {
-            tracing::error!(
-                "MP0419: a module has called mp_acquire_interpreter() in httpd's parent process, which runs no Python: it gets NULL. It must call it in the children, in child_init or later"
+            log_misuse(
+                "a module has called mp_acquire_interpreter() in httpd's parent process, which runs no Python: it gets NULL. It must call it in the children, in child_init or later",
             );
             return ptr::null_mut();
         }
@@ -138,16 +138,26 @@ fn innermost(function: &str, outcome: &str) -> Option<(Attached<'static>, &'stat
         Some(_) => "that is not attached to the interpreter which it has acquired last",
         None => "that holds no interpreter",
     };
-    tracing::error!(
-        "MP0419: a module has called {function} on a thread {problem}: {outcome}. It must call mp_acquire_interpreter() first, and mp_release_interpreter() when it is done, on the same thread"
-    );
+    log_misuse(&format!(
+        "a module has called {function} on a thread {problem}: {outcome}. It must call mp_acquire_interpreter() first, and mp_release_interpreter() when it is done, on the same thread"
+    ));
     None
+}
+
+/// Logs what a module gets wrong, on a thread that may be attached: the log can be a pipe that somebody reads slowly.
+fn log_misuse(what: &str) {
+    let log = || tracing::error!("MP0419: {what}");
+    match cpython::attached_id() {
+        // SAFETY: as just found.
+        Some(_) => unsafe { Attached::assume() }.detach(log),
+        None => log(),
+    }
 }
 
 /// What is returned of an object that could not be made.
 fn failed(attached: Attached<'_>, function: &str, raised: Raised) -> *mut py::PyObject {
     let summary = super::report::summary(&raised.fetch(attached));
-    tracing::error!("MP0419: {function} has no object to give: {summary}");
+    attached.detach(|| tracing::error!("MP0419: {function} has no object to give: {summary}"));
     ptr::null_mut()
 }
 

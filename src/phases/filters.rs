@@ -3,9 +3,9 @@
 use crate::config::{DirectoryConfig, FilterFunctions, HandlerEntry, Settings, interpreter_name};
 use crate::cpython::{Attached, Exception, Raised};
 use crate::ffi::httpd as raw;
-use crate::httpd::{Asked, Brigade, Direction, Filter, Request, Stream};
+use crate::httpd::{Asked, Brigade, Direction, Filter, FilterError, Request, Stream};
 use crate::interpreter::Interpreter;
-use crate::objects::filter::{DYNAMIC, FilterContext, FilterObject};
+use crate::objects::filter::{DYNAMIC, FilterContext, FilterObject, Taken};
 use crate::objects::{Callback, write_printed};
 
 use super::dispatch::server_return;
@@ -71,6 +71,36 @@ struct Call<'r> {
     context: *mut FilterContext,
 }
 
+/// Has nothing more go through a filter in whose call we panic: what comes next must not go past it.
+struct PanicGuard<'a>(&'a Call<'a>);
+
+impl Drop for PanicGuard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Not as answered: nobody has.
+            self.0.with(|context| context.failed = Some(raw::APR_EGENERAL as i32));
+            // The response, or the body, has no end.
+            self.0.request.connection().set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
+        }
+    }
+}
+
+/// A handler is running for the filter until this is dropped.
+struct Running<'a>(&'a Call<'a>);
+
+impl<'a> Running<'a> {
+    fn begin(call: &'a Call<'a>) -> Self {
+        call.with(|context| context.running = true);
+        Self(call)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.with(|context| context.running = false);
+    }
+}
+
 /// How a handler has ended.
 enum Outcome {
     Returned,
@@ -95,13 +125,13 @@ impl<'r> Call<'r> {
 
     /// The data, for this thread to use between two runs of the handler.
     fn stream<R>(&self, work: impl FnOnce(&mut Stream) -> R) -> Option<R> {
-        let mut stream = self.with(|context| context.stream.take())?;
-        let result = work(&mut stream);
-        self.with(|context| context.stream = Some(stream));
-        Some(result)
+        // SAFETY: as in `with`; what uses the stream does not touch the rest of the context.
+        let mut taken = unsafe { Taken::from(self.context) }?;
+        Some(work(&mut taken.stream))
     }
 
     fn output(&self, brigade: Brigade) -> i32 {
+        let _guard = PanicGuard(self);
         if let Some(status) = self.with(|context| context.failed) {
             brigade.clear();
             return status;
@@ -110,7 +140,7 @@ impl<'r> Call<'r> {
         if self.with(|context| context.running || context.stream.is_none()) {
             self.with(|context| context.forget_length(self.request));
             return match self.stream(|stream| stream.pass_written(self.filter)) {
-                Some(Err(error)) => self.refused(error),
+                Some(Err(error)) => self.refused(error.status),
                 _ => self.filter.pass(brigade),
             };
         }
@@ -124,7 +154,7 @@ impl<'r> Call<'r> {
             stream.receive(brigade);
         });
         loop {
-            let goes_on = self.stream(|stream| {
+            let goes_on = self.stream(|stream| -> Result<bool, FilterError> {
                 if stream.forward_metadata() {
                     stream.pass_written(self.filter)?;
                 }
@@ -136,21 +166,20 @@ impl<'r> Call<'r> {
             match goes_on {
                 Some(Ok(true)) => {}
                 Some(Ok(false)) | None => break,
-                Some(Err(error)) => return self.refused(error),
+                Some(Err(error)) => return self.refused(error.status),
             }
             if let Outcome::Failed(status) = self.run(None) {
                 return status;
             }
             if let Some(status) = self.with(|context| context.failed) {
-                self.stream(Stream::drop_unread);
-                return status;
+                return self.stopped(status);
             }
             if let Some(status) = self.after_output() {
                 return status;
             }
         }
         match self.stream(|stream| stream.pass_written(self.filter)) {
-            Some(Err(error)) => self.refused(error),
+            Some(Err(error)) => self.refused(error.status),
             _ => 0,
         }
     }
@@ -159,10 +188,10 @@ impl<'r> Call<'r> {
     fn after_output(&self) -> Option<i32> {
         if self.with(|context| context.disabled) {
             let passed = self.stream(|stream| {
-                stream.forward_rest();
+                stream.forward_rest(self.filter)?;
                 stream.pass_written(self.filter)
             });
-            return Some(passed.and_then(Result::err).map_or(0, |error| self.refused(error)));
+            return Some(passed.and_then(Result::err).map_or(0, |error| self.refused(error.status)));
         }
         let left = self.stream(|stream| {
             // Behind the end that it has given out, nothing is to be read.
@@ -179,10 +208,11 @@ impl<'r> Call<'r> {
             true => stream.close(self.filter),
             false => Ok(()),
         });
-        closed.and_then(Result::err).map(|error| self.refused(error))
+        closed.and_then(Result::err).map(|error| self.refused(error.status))
     }
 
     fn input(&self, to: Brigade, asked: Asked) -> i32 {
+        let _guard = PanicGuard(self);
         if self.with(|context| context.running) {
             // A handler that reads its request's body in the midst of filtering it.
             return raw::APR_EGENERAL as i32;
@@ -190,9 +220,8 @@ impl<'r> Call<'r> {
         if let Some(status) = self.with(|context| context.failed) {
             return status;
         }
-        let upstream = asked.of_bytes();
         // Nothing better is to come than what there is.
-        let mut at_last = false;
+        let mut at_last = self.with(|context| context.disabled);
         loop {
             let ready = self.stream(|stream| match (stream.has_written(), stream.is_closed()) {
                 (true, is_closed) if is_closed || at_last || stream.is_ready(asked) => {
@@ -210,7 +239,7 @@ impl<'r> Call<'r> {
             if self.with(|context| context.disabled) {
                 return self.filter.fetch(to, asked);
             }
-            if let Outcome::Failed(status) = self.run(Some(upstream)) {
+            if let Outcome::Failed(status) = self.run(Some(asked)) {
                 return status;
             }
             if let Some(status) = self.with(|context| context.failed) {
@@ -227,8 +256,11 @@ impl<'r> Call<'r> {
     /// What is left to do when a handler of the body has returned.
     fn after_input(&self, asked: Asked) -> Next {
         if self.with(|context| context.disabled) {
-            self.stream(Stream::forward_rest);
-            return Next::AtLast;
+            let forwarded = self.stream(|stream| stream.forward_rest(self.filter));
+            return match forwarded {
+                Some(Err(error)) => Next::Status(self.refused(error.status)),
+                _ => Next::AtLast,
+            };
         }
         let state = self.stream(|stream| {
             if stream.has_ended() {
@@ -254,9 +286,25 @@ impl<'r> Call<'r> {
     }
 
     /// A filter behind this one has refused what it got, or the client is gone.
-    fn refused(&self, error: crate::httpd::FilterError) -> i32 {
-        self.with(|context| context.failed = Some(error.status));
-        error.status
+    fn refused(&self, status: i32) -> i32 {
+        self.with(|context| context.failed = Some(status));
+        // Unless an error page is the whole response, it has no end, and another one must not be taken for the rest of it.
+        if status != ANSWERED && self.request.is_response_started() {
+            self.request.connection().set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
+        }
+        status
+    }
+
+    /// What the handler reads from or writes to has failed.
+    fn stopped(&self, status: i32) -> i32 {
+        let is_unreadable = self.stream(|stream| {
+            stream.drop_unread();
+            stream.is_unreadable()
+        });
+        match is_unreadable {
+            Some(true) => self.fail(SERVER_ERROR),
+            _ => self.refused(status),
+        }
     }
 
     /// Ends the stream with an error.
@@ -293,15 +341,18 @@ impl<'r> Call<'r> {
         };
         self.stream(|stream| stream.begin(asked));
         let attached = guard.attached();
+        let direction = self.stream(|stream| stream.direction()).unwrap_or(Direction::Output);
+        // Before the request is lent: threads that handlers have left behind come into this filter when they write to that.
+        let running = Running::begin(self);
         let callback = Callback::begin(attached, interpreter, self.request, None);
-        self.with(|context| context.running = true);
-        let called = self.call(attached, interpreter, &callback, &entry, &config.settings);
-        self.with(|context| context.running = false);
+        let called = self.call(attached, interpreter, &callback, direction, &entry, &config.settings);
+        callback.take_back();
+        drop(running);
         let outcome = match called {
             Ok(()) => Outcome::Returned,
             Err(raised) => {
                 let exception = raised.fetch(attached);
-                self.raised(attached, interpreter, &callback, &entry, config.settings.debug(), &exception)
+                self.raised(attached, interpreter, &entry, config.settings.debug(), &exception)
             }
         };
         drop(callback);
@@ -314,17 +365,11 @@ impl<'r> Call<'r> {
         attached: Attached<'_>,
         interpreter: &'static Interpreter,
         callback: &Callback<'_>,
+        direction: Direction,
         entry: &HandlerEntry<'_>,
         settings: &Settings<'_>,
     ) -> Result<(), Raised> {
         let equipment = crate::objects::equipment::equipment_of(attached, interpreter)?;
-        let direction = if self
-            .with(|context| context.stream.as_ref().is_some_and(|stream| stream.direction() == Direction::Input))
-        {
-            Direction::Input
-        } else {
-            Direction::Output
-        };
         let request = callback.object()?;
         let (object, lease) = FilterObject::create(attached, interpreter, callback.shared(), direction, &request)?;
         // SAFETY: the context lives as long as the request.
@@ -346,26 +391,23 @@ impl<'r> Call<'r> {
         &self,
         attached: Attached<'_>,
         interpreter: &'static Interpreter,
-        callback: &Callback<'_>,
         entry: &HandlerEntry<'_>,
         debug: bool,
         exception: &Exception<'_>,
     ) -> Outcome {
         if let Some(status) = self.with(|context| context.failed) {
             // Not its own: what it reads from or writes to has failed.
-            tracing::info!(
-                "MP0414: {} in interpreter '{}': {}",
-                entry.describe(),
-                interpreter.display_name(),
-                summary(exception)
-            );
-            self.stream(|stream| {
-                stream.drop_unread();
+            let summary = summary(exception);
+            return attached.detach(|| {
+                tracing::info!(
+                    "MP0414: {} in interpreter '{}': {summary}",
+                    entry.describe(),
+                    interpreter.display_name()
+                );
+                Outcome::Failed(self.stopped(status))
             });
-            return Outcome::Failed(status);
         }
         let traceback = log_failure(attached, entry, interpreter, exception);
-        callback.take_back();
         attached.detach(|| {
             if debug && self.show(entry, &traceback) {
                 return Outcome::Returned;

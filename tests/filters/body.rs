@@ -4,12 +4,16 @@ use crate::fixture::{Mpm, for_each_mpm, has_module};
 use crate::{input, is_ok, logged_nothing, make_executable, posted, route, site};
 
 const PROGRAMS: &str = r#"
+    def each(data, count):
+        """However the body is cut into pieces."""
+        return b"".join(bytes([byte]) * count for byte in data)
+
     def doubles(filter):
-        change(filter, lambda data: data * 2)
+        change(filter, lambda data: each(data, 2))
 
     def much(filter):
         """A hundred times as much as was asked for."""
-        change(filter, lambda data: data * 100)
+        change(filter, lambda data: each(data, 100))
 
     def halves(filter):
         """Leaves out every other line."""
@@ -34,7 +38,7 @@ const PROGRAMS: &str = r#"
         req.parts = getattr(req, "parts", [])
         data = filter.read(3)
         if data is None:
-            filter.write(b"".join(reversed(req.parts)))
+            filter.write(b"".join(req.parts)[::-1])
             filter.close()
         else:
             req.parts.append(data)
@@ -78,6 +82,37 @@ const PROGRAMS: &str = r#"
             filter.write(">")
             filter.close()
 
+    def as_it_comes(filter):
+        data = filter.read()
+        filter.close() if data is None else filter.write(data)
+
+    def by_size(filter):
+        data = filter.read(100)
+        filter.close() if data is None else filter.write(data)
+
+    def whole(filter):
+        data = filter.read(-1)
+        filter.close() if data is None else filter.write(b"%d." % len(data))
+
+    def answers(req):
+        """Each part as soon as it is there."""
+        for size in map(int, req.args.split(",")):
+            req.write(b"(%s)" % req.read(size))
+        return apache.OK
+
+    def sets(req):
+        req.x = 1
+        req.register_cleanup(ends, req)
+        req.write("set")
+        return apache.OK
+
+    def ends(req):
+        req.log_error("at the end: %r %r" % (req.x, req.read()))
+
+    def cleanup(req):
+        ends(req)
+        return apache.OK
+
     def unread(req):
         req.write("unread")
         return apache.OK
@@ -86,6 +121,11 @@ const PROGRAMS: &str = r#"
         req.write(str(req.discard_request_body()))
         return apache.OK
 "#;
+
+/// Each character so many times.
+fn each(text: &str, count: usize) -> String {
+    text.chars().flat_map(|one| std::iter::repeat_n(one, count)).collect()
+}
 
 for_each_mpm! {
     fn a_body_is_what_the_filter_makes_of_it(mpm) {
@@ -99,11 +139,11 @@ for_each_mpm! {
         let mut connection = server.raw();
         for (name, expected) in [
             ("upper", "ONE\nTWO\nTHREE\nFOUR".to_owned()),
-            ("doubles", text.repeat(2)),
-            ("much", text.repeat(100)),
+            ("doubles", each(text, 2)),
+            ("much", each(text, 100)),
             ("halves", "one\nthree\n".to_owned()),
             ("nothing", String::new()),
-            ("late", "oure\nfhreo\nt\ntwone".to_owned()),
+            ("late", "ruof\neerht\nowt\neno".to_owned()),
             ("bit_by_bit", "ONE\nTWO\nTHREE\nFOUR".to_owned()),
             ("passes", text.to_owned()),
             ("disables", format!("begun: {text}")),
@@ -136,9 +176,9 @@ for_each_mpm! {
 
     fn sizes_are_kept_to(mpm) {
         let server = input(site(mpm, PROGRAMS), &["doubles", "same"]).start();
-        assert_eq!(posted(&server, "/doubles/echo?3", "abcd"), "abc|dab|cd|");
+        assert_eq!(posted(&server, "/doubles/echo?3", "abcd"), "aab|bcc|dd|");
         assert_eq!(posted(&server, "/same/echo?3", "abcdef"), "abc|def|");
-        assert_eq!(posted(&server, "/doubles/echo?lines", "a\nb"), "a\n|ba\n|b");
+        assert_eq!(posted(&server, "/doubles/echo?lines", "a\nb"), "aa\n|\n|bb");
         logged_nothing(&server);
     }
 
@@ -175,6 +215,53 @@ for_each_mpm! {
         logged_nothing(&server);
     }
 
+    fn what_has_come_is_not_kept_back(mpm) {
+        let server = input(site(mpm, PROGRAMS), &["as_it_comes", "by_size", "whole", "same"])
+            .config("<Files answers>\nSetHandler mod_python\nPythonHandler f::answers\n</Files>")
+            .start();
+        for name in ["as_it_comes", "by_size"] {
+            let mut connection = server.raw();
+            connection.send(format!("POST /{name}/answers?5,3,2 HTTP/1.0\r\nContent-Length: 10\r\n\r\nfirst"));
+            let mut head = connection.read_bytes(1);
+            while !head.ends_with(b"\r\n\r\n") {
+                head.extend(connection.read_bytes(1));
+            }
+            // The rest is sent when the answer to the beginning is there.
+            assert_eq!(connection.read_bytes(7), b"(first)", "{name}");
+            connection.send("sec");
+            assert_eq!(connection.read_bytes(5), b"(sec)", "{name}");
+            connection.send("on");
+            assert_eq!(connection.read_to_end(), b"(on)", "{name}");
+        }
+        // All is all, in however many pieces it comes.
+        let body = "x".repeat(300_000);
+        assert_eq!(posted(&server, "/whole/echo", &body), "300000.");
+        let chunks = body.as_bytes().chunks(70_000);
+        let response = server.request("POST", "/whole/echo").chunked(chunks).send();
+        assert_eq!(is_ok(&server, "/whole/echo", &response), "300000.");
+        logged_nothing(&server);
+    }
+
+    fn the_end_of_a_request_reads_its_body(mpm) {
+        let server = input(site(mpm, PROGRAMS), &["same", "upper"])
+            .config("<Files sets>\nSetHandler mod_python\nPythonHandler f::sets\nPythonCleanupHandler f::cleanup\n</Files>")
+            // Freed memory is overwritten, so that whoever still uses it is found out.
+            .env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165")
+            .start();
+        for name in ["same", "upper"] {
+            server.forget_log();
+            let mut connection = server.raw();
+            for _ in 0..3 {
+                let request = server.request("POST", format!("/{name}/sets")).keep_alive().body("the body");
+                assert_eq!(connection.exchange(&request).text(), "set", "{name}");
+            }
+            drop(connection);
+            // What nobody has read is dropped before.
+            server.wait_for_log("at the end: 1 b''", 6);
+            assert!(server.log_lines("MP0").iter().all(|line| line.contains(":info]") || line.contains(":notice]")), "{}", server.log());
+        }
+    }
+
     fn a_client_that_waits_to_send_is_told_to(mpm) {
         let server = input(site(mpm, PROGRAMS), &["upper", "first_line"]).start();
         let head = |name: &str| {
@@ -202,8 +289,8 @@ fn two_filters_and_those_of_httpd() {
     .iter()
     .fold(site(Mpm::Event, PROGRAMS), |httpd, (name, filters)| route(httpd, name, &format!("{all}{filters}")))
     .start();
-    assert_eq!(posted(&server, "/up-do/echo", "body"), "BODYBODY");
-    assert_eq!(posted(&server, "/do-bi/echo", "body"), "BODYBODY");
+    assert_eq!(posted(&server, "/up-do/echo", "body"), "BBOODDYY");
+    assert_eq!(posted(&server, "/do-bi/echo", "body"), "BBOODDYY");
     let text: String = (0..100_000).map(|at| format!("line {at}\n")).collect();
     let plain = server.scratch().join("plain");
     std::fs::write(&plain, &text).expect("a file");
@@ -227,7 +314,7 @@ fn a_program_of_another_process_reads_what_the_filter_has_made() {
         .start();
     make_executable(&server, "htdocs/docs/script.cgi");
     assert_eq!(posted(&server, "/upper/script.cgi", "the body"), "THE BODY");
-    assert_eq!(posted(&server, "/late/script.cgi", "the body"), "dy bothe");
+    assert_eq!(posted(&server, "/late/script.cgi", "the body"), "ydob eht");
     assert_eq!(posted(&server, "/bit_by_bit/script.cgi", "the body"), "THE BODY");
     logged_nothing(&server);
 }

@@ -201,9 +201,12 @@ fn reading_gives_what_was_asked_for() {
     let server = input(site(Mpm::Event, READS), &names).start();
     for (name, expected) in names.iter().zip(expected) {
         assert_eq!(posted(&server, &format!("/{name}/echo"), text), expected, "{name}");
-        let chunks = text.bytes().map(|byte| [byte]);
-        let response = server.request("POST", format!("/{name}/echo")).chunked(chunks).send();
-        assert_eq!(response.text(), expected, "{name} in chunks");
+        // What has come is not kept back for what is still to come, unless a whole line or all is asked for.
+        if !["read", "read_sizes", "read_huge"].contains(name) {
+            let chunks = text.bytes().map(|byte| [byte]);
+            let response = server.request("POST", format!("/{name}/echo")).chunked(chunks).send();
+            assert_eq!(response.text(), expected, "{name} in chunks");
+        }
     }
     logged_nothing(&server);
 }

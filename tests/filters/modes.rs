@@ -37,6 +37,11 @@ const PROGRAMS: &str = r#"
     def leaves(filter):
         filter.disable()
 
+    def line_and_more(filter):
+        """Writes more than a line, and no whole second one."""
+        filter.write("begun\npart ")
+        filter.disable()
+
     def passes(filter):
         filter.pass_on()
 "#;
@@ -48,10 +53,11 @@ fn every_mode() {
         eprintln!("not tested: apxs cannot build a module here");
         return;
     };
-    let server = input(site(Mpm::Prefork, PROGRAMS), &["upper", "bit_by_bit", "by_lines", "leaves", "passes"])
-        .config(format!("LoadModule reader_module {}", reader.display()))
-        .config("<Files read>\nSetHandler reader\n</Files>")
-        .start();
+    let server =
+        input(site(Mpm::Prefork, PROGRAMS), &["upper", "bit_by_bit", "by_lines", "leaves", "passes", "line_and_more"])
+            .config(format!("LoadModule reader_module {}", reader.display()))
+            .config("<Files read>\nSetHandler reader\n</Files>")
+            .start();
     for (name, calls, expected) in [
         ("upper", "rrrr", "(r ONE\nT)(r WO\nLA)(r ST$)(r $)"),
         ("upper", "ssrsr", "(s ONE\nT)(s ONE\nT)(r ONE\nT)(s WO\nLA)(r WO\nLA)"),
@@ -60,7 +66,7 @@ fn every_mode() {
         ("upper", "slr", "(s ONE\nT)(l ONE\n)(r TWO\nL)"),
         ("upper", "nn", "(n ONE\nT)(n WO\nLA)"),
         ("upper", "e", "(e ONE\nTWO\nLAST$)"),
-        ("bit_by_bit", "rrsr", "(r ONE)(r \nTW)(s O\nL)(r O\nL)"),
+        ("bit_by_bit", "rrsr", "(r ONE)(r \nT)(s WO\n)(r WO\n)"),
         ("by_lines", "rrr", "(r ONE\n)(r TWO\n)(r LAST)"),
         ("by_lines", "llll", "(l ONE\n)(l TWO\n)(l LAST$)(l $)"),
         ("leaves", "rrrr", "(r one\nt)(r wo\nla)(r st$)(r $)"),
@@ -69,6 +75,15 @@ fn every_mode() {
     ] {
         let path = format!("/{name}/read?{calls}");
         assert_eq!(posted(&server, &path, "one\ntwo\nlast"), expected, "{path}");
+    }
+    // A part of a line that was written comes before what goes through afterwards.
+    assert_eq!(posted(&server, "/line_and_more/read?llr", "one\ntwo\nlast"), "(l begun\n)(l part )(r one\nt)");
+    // Everything is everything, however much.
+    let text = "x".repeat(2_500_000);
+    for name in ["upper", "passes"] {
+        let found = posted(&server, &format!("/{name}/read?e"), &text);
+        let expected = if name == "upper" { text.to_ascii_uppercase() } else { text.clone() };
+        assert!(found == format!("(e {expected}$)"), "{name}: {} bytes", found.len());
     }
     logged_nothing(&server);
     std::fs::remove_dir_all(folder).expect("our folder");

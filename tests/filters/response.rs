@@ -1,6 +1,6 @@
 //! Filters over responses of every origin, behind and in front of httpd's own filters.
 
-use crate::fixture::{Framing, Mpm, Server, for_each_lasting_mpm, for_each_mpm, has_module};
+use crate::fixture::{Framing, HttpError, Mpm, Server, for_each_lasting_mpm, for_each_mpm, has_module};
 use crate::{got, is_ok, logged_nothing, make_executable, output, route, site};
 
 /// Some megabytes, of which no part is like another.
@@ -360,6 +360,64 @@ fn over_a_program_of_another_process() {
     std::fs::write(&seen, "seen\n").expect("the pipe");
     assert_eq!(connection.read_to_end(), b"SECOND");
     logged_nothing(&server);
+}
+
+#[test]
+fn a_program_that_falls_silent_breaks_the_response_off() {
+    if !has_module("cgi") {
+        eprintln!("not tested: this httpd has no mod_cgi");
+        return;
+    }
+    let script = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nfirst '\nread -r seen <\"$SEEN\"\n";
+    let programs = r#"
+        def catches(filter):
+            try:
+                upper(filter)
+            except OSError as error:
+                filter.req.log_error("caught " + str(error))
+    "#;
+    let server = output(site(Mpm::Prefork, programs), &["upper", "catches"])
+        .module("cgi")
+        .binary_file("docs/script.cgi", script)
+        .config("<Files script.cgi>\nOptions ExecCGI\nSetHandler cgi-script\n</Files>\nSetEnv SEEN ${SCRATCH}/seen\nTimeout 1")
+        .start();
+    let made = std::process::Command::new("mkfifo").arg("-m").arg("666").arg(server.scratch().join("seen")).status();
+    assert!(made.expect("mkfifo runs").success());
+    make_executable(&server, "htdocs/docs/script.cgi");
+    for name in ["upper", "catches"] {
+        let mut connection = server.raw();
+        connection.send(server.request("GET", format!("/{name}/script.cgi")).keep_alive().to_bytes());
+        match connection.try_response("GET") {
+            Err(HttpError::Truncated(Some(response))) => assert_eq!(response.text(), "FIRST ", "{name}"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    assert_eq!(server.log_count("caught Filter read error"), 1);
+}
+
+#[test]
+fn one_that_is_declared_under_the_name_of_another() {
+    let all = "PythonOutputFilter f::upper UP";
+    let httpd = site(Mpm::Event, "");
+    let server = [("httpds", "DEFLATE"), ("own", "UP"), ("nobodys", "NOBODY")]
+        .iter()
+        .fold(httpd, |httpd, (name, declared)| {
+            route(
+                httpd,
+                name,
+                &format!(
+                    "{all}\nFilterDeclare {declared}\nFilterProvider {declared} UP \"true\"\nFilterChain {declared}"
+                ),
+            )
+        })
+        .start();
+    for name in ["httpds", "nobodys"] {
+        server.forget_log();
+        let response = server.request("GET", format!("/{name}/doc.txt")).header("Accept-Encoding", "gzip").send();
+        assert_eq!(response.status, 500, "{name}: {response:?}");
+        assert_eq!(server.log_count("MP0413"), 1, "{}", server.log());
+    }
+    assert_eq!(got(&server, "/own/doc.txt"), "HELLO, WORLD!");
 }
 
 #[test]

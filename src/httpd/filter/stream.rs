@@ -39,6 +39,8 @@ pub struct Stream {
     consumed: bool,
     /// `read` has said that there is nothing, to let the filter return.
     paused: bool,
+    /// What comes could not be read.
+    unreadable: bool,
     /// How an input filter was asked.
     asked: Option<Asked>,
 }
@@ -55,6 +57,7 @@ impl Stream {
             closed: false,
             consumed: false,
             paused: false,
+            unreadable: false,
             asked: None,
         }
     }
@@ -82,9 +85,16 @@ impl Stream {
         self.consumed
     }
 
+    /// Whether a response could not be read.
+    pub fn is_unreadable(&self) -> bool {
+        self.unreadable
+    }
+
     /// Another call of the filter's program begins.
     pub fn begin(&mut self, asked: Option<Asked>) {
-        (self.consumed, self.paused, self.asked) = (false, false, asked);
+        // Who has asked for everything gets it at once.
+        let takes_all = asked.is_some_and(|asked| asked.mode == raw::ap_input_mode_t_AP_MODE_EXHAUSTIVE);
+        (self.consumed, self.paused, self.asked) = (false, takes_all, asked.map(Asked::of_bytes));
     }
 
     /// Takes over what an output filter was called with.
@@ -115,7 +125,7 @@ impl Stream {
 
     /// Reads at most `most` bytes, a line of them if `line`; without a size, what there is, up to a megabyte. May block.
     ///
-    /// It stops in front of everything that is not data.
+    /// It stops in front of everything that is not data, and waits for no more of a body when it has some, unless for a line's end.
     pub fn read(&mut self, filter: Filter<'_>, most: Option<usize>, line: bool) -> Result<Read, FilterError> {
         let limit = most.unwrap_or(PIECE);
         if self.ended {
@@ -130,6 +140,9 @@ impl Stream {
         let mut data = Vec::new();
         while data.len() < limit {
             let Some(bucket) = self.unread.first() else {
+                if !data.is_empty() && !line {
+                    break;
+                }
                 match self.fetch(filter)? {
                     true => continue,
                     false => break,
@@ -165,7 +178,10 @@ impl Stream {
                 Ok(true) => break,
                 Ok(false) => {}
                 Err(status) if is_again(status) => break,
-                Err(status) => return Err(failure(filter, status)),
+                Err(status) => {
+                    self.unreadable = self.direction == Direction::Output;
+                    return Err(failure(filter, status));
+                }
             }
         }
         Ok(if data.is_empty() && limit > 0 { Read::Nothing } else { Read::Data(data) })
@@ -256,10 +272,7 @@ impl Stream {
         if self.direction == Direction::Input && self.unread.is_empty() {
             self.fetch(filter)?;
         }
-        if let (Direction::Input, Some(request)) = (self.direction, filter.request()) {
-            self.unread.set_aside(request).map_err(|status| failure(filter, status))?;
-        }
-        self.forward_rest();
+        self.forward_rest(filter)?;
         match self.direction {
             Direction::Input => Ok(()),
             Direction::Output => self.pass_written(filter),
@@ -267,7 +280,11 @@ impl Stream {
     }
 
     /// Moves along what was not read, as it is.
-    pub fn forward_rest(&mut self) {
+    pub fn forward_rest(&mut self, filter: Filter<'_>) -> Result<(), FilterError> {
+        // What is kept of a body may be asked for when more of it has come.
+        if let (Direction::Input, Some(request)) = (self.direction, filter.request()) {
+            self.unread.set_aside(request).map_err(|status| failure(filter, status))?;
+        }
         while let Some(bucket) = self.unread.first() {
             let ends = bucket.is_end();
             match self.closed {
@@ -278,6 +295,7 @@ impl Stream {
                 (self.ended, self.closed) = (true, true);
             }
         }
+        Ok(())
     }
 
     /// Drops what was not read, but not what says something about the stream; whether there was any data.
