@@ -8,7 +8,7 @@ mod phase;
 mod records;
 mod section;
 
-pub use directives::{COMMANDS, FilterFunctions, parse_require};
+pub use directives::{COMMANDS, parse_require};
 pub use generation::Generation;
 pub use handlers::{HandlerEntry, HandlerList, Name, Origin, Selected};
 pub use naming::{connection_interpreter_name, interpreter_name};

@@ -13,7 +13,7 @@ use crate::ffi::httpd as raw;
 use super::phase::Phase;
 use reading::{Message, Parameters};
 
-pub use handlers::{FilterFunctions, parse_require};
+pub use handlers::parse_require;
 
 /// The commands of this module, as httpd's `module` record takes them.
 #[repr(transparent)]

@@ -1,6 +1,7 @@
 //! The phases of a request that Python handlers can be given for.
 
 use crate::ffi::httpd as raw;
+use crate::httpd::Direction;
 
 /// What a handler is for: what its directive is called, and the function that is called when the handler names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,12 +12,18 @@ pub struct Role {
 
 impl Role {
     pub const CONNECTION: Self = Self::new("PythonConnectionHandler", "connectionhandler");
-    pub const INPUT_FILTER: Self = Self::new("PythonInputFilter", "inputfilter");
-    pub const OUTPUT_FILTER: Self = Self::new("PythonOutputFilter", "outputfilter");
     pub const BASIC_PROVIDER: Self = Self::new("PythonAuthBasicProvider", "check_password");
     pub const DIGEST_PROVIDER: Self = Self::new("PythonAuthDigestProvider", "get_realm_hash");
     pub const MODULE: Self = Self::new("PythonHandlerModule", "handler");
     pub const REQUIRE: Self = Self::new("Require python", "authorize");
+
+    /// A filter's.
+    pub const fn filter(direction: Direction) -> Self {
+        match direction {
+            Direction::Input => Self::new("PythonInputFilter", "inputfilter"),
+            Direction::Output => Self::new("PythonOutputFilter", "outputfilter"),
+        }
+    }
 
     const fn new(directive: &'static str, default_object: &'static str) -> Self {
         Self { directive, default_object }

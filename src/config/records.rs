@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_void};
 use std::hash::{Hash, Hasher};
 
 use crate::ffi::httpd as raw;
-use crate::httpd::{self, Pool, Server, Table};
+use crate::httpd::{self, ByDirection, Pool, Server, Table};
 
 use super::handlers::{HandlerEntry, HandlerList, Origin};
 use super::phase::Phase;
@@ -90,8 +90,7 @@ impl<'p> Settings<'p> {
 pub struct DirectoryConfig<'p> {
     pub settings: Settings<'p>,
     pub handlers: [Option<&'p HandlerList<'p>>; Phase::COUNT],
-    pub input_filters: &'p [FilterEntry<'p>],
-    pub output_filters: &'p [FilterEntry<'p>],
+    pub filters: ByDirection<&'p [FilterEntry<'p>]>,
     /// What `AuthBasicProvider python` asks.
     pub basic_provider: Option<&'p HandlerEntry<'p>>,
     /// What `AuthDigestProvider python` asks.
@@ -203,8 +202,10 @@ pub unsafe extern "C" fn merge_directory(
     let mut merged = DirectoryConfig {
         settings: Settings::merge(&outer.settings, &inner.settings, pool),
         handlers: Default::default(),
-        input_filters: filters(outer.input_filters, inner.input_filters),
-        output_filters: filters(outer.output_filters, inner.output_filters),
+        filters: ByDirection {
+            input: filters(outer.filters.input, inner.filters.input),
+            output: filters(outer.filters.output, inner.filters.output),
+        },
         basic_provider: inner.basic_provider.or(outer.basic_provider),
         digest_provider: inner.digest_provider.or(outer.digest_provider),
     };

@@ -5,6 +5,7 @@ mod stream;
 use std::ffi::CString;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
 
 use crate::ffi::httpd as raw;
 
@@ -31,6 +32,72 @@ impl Direction {
             Self::Input => "input",
             Self::Output => "output",
         }
+    }
+}
+
+/// What is there for each direction.
+#[derive(Clone, Copy, Default)]
+pub struct ByDirection<T> {
+    pub input: T,
+    pub output: T,
+}
+
+impl<T> ByDirection<T> {
+    pub fn of(&self, direction: Direction) -> &T {
+        match direction {
+            Direction::Input => &self.input,
+            Direction::Output => &self.output,
+        }
+    }
+
+    pub fn of_mut(&mut self, direction: Direction) -> &mut T {
+        match direction {
+            Direction::Input => &mut self.input,
+            Direction::Output => &mut self.output,
+        }
+    }
+}
+
+/// httpd's call of an input filter.
+pub type InputFunction = unsafe extern "C" fn(
+    *mut raw::ap_filter_t,
+    *mut raw::apr_bucket_brigade,
+    raw::ap_input_mode_t,
+    raw::apr_read_type_e,
+    raw::apr_off_t,
+) -> raw::apr_status_t;
+
+/// httpd's call of an output filter.
+pub type OutputFunction =
+    unsafe extern "C" fn(*mut raw::ap_filter_t, *mut raw::apr_bucket_brigade) -> raw::apr_status_t;
+
+/// The functions that httpd calls for every filter of this module.
+#[derive(Clone, Copy)]
+pub struct FilterFunctions {
+    pub input: InputFunction,
+    pub output: OutputFunction,
+}
+
+static FILTER_FUNCTIONS: OnceLock<FilterFunctions> = OnceLock::new();
+
+impl FilterFunctions {
+    /// Notes them for `register_filter`, before the configuration is read. They stay the same when httpd has the module register
+    /// its hooks again, at each reading.
+    pub fn install(self) {
+        let _ = FILTER_FUNCTIONS.set(self);
+    }
+}
+
+/// Makes a filter of this module known to httpd, for as long as the configuration.
+pub fn register_filter(direction: Direction, name: &str) {
+    let (Some(functions), Ok(name)) = (FILTER_FUNCTIONS.get(), CString::new(name)) else { return };
+    let kind = raw::ap_filter_type_AP_FTYPE_RESOURCE;
+    // SAFETY: httpd copies the name, and the functions stay mapped.
+    unsafe {
+        match direction {
+            Direction::Input => raw::ap_register_input_filter(name.as_ptr(), Some(functions.input), None, kind),
+            Direction::Output => raw::ap_register_output_filter(name.as_ptr(), Some(functions.output), None, kind),
+        };
     }
 }
 
@@ -95,9 +162,6 @@ impl Asked {
     }
 }
 
-/// httpd's call of an output filter.
-type OutputFunction = unsafe extern "C" fn(*mut raw::ap_filter_t, *mut raw::apr_bucket_brigade) -> raw::apr_status_t;
-
 /// One filter in the way of a request, during a call of httpd's.
 #[derive(Clone, Copy)]
 pub struct Filter<'f>(NonNull<raw::ap_filter_t>, PhantomData<&'f ()>);
@@ -108,6 +172,10 @@ impl<'f> Filter<'f> {
     pub unsafe fn from_raw(filter: *mut raw::ap_filter_t) -> Self {
         // SAFETY: the caller's.
         Self(unsafe { NonNull::new_unchecked(filter) }, PhantomData)
+    }
+
+    pub fn as_ptr(self) -> *mut raw::ap_filter_t {
+        self.0.as_ptr()
     }
 
     /// The record's fields, as they are now.

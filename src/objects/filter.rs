@@ -50,19 +50,11 @@ impl FilterContext {
     ///
     /// # Safety
     /// This thread is in a call of the filter, whose context is null or what was made here or by `add`.
-    pub unsafe fn of<'f>(
-        filter: Filter<'f>,
-        raw: *mut raw::ap_filter_t,
-        request: Request<'f>,
-        direction: Direction,
-    ) -> *mut Self {
+    pub unsafe fn of<'f>(filter: Filter<'f>, request: Request<'f>, direction: Direction) -> *mut Self {
         let mut context = filter.context::<Self>();
         if context.is_null() {
             let config = request.directory_config::<DirectoryConfig>();
-            let filters = config.map_or(&[] as &[_], |config| match direction {
-                Direction::Input => config.input_filters,
-                Direction::Output => config.output_filters,
-            });
+            let filters = config.map_or(&[] as &[_], |config| config.filters.of(direction));
             let registered = FilterEntry::find(filters, filter.name()).copied();
             // SAFETY: the configuration outlives the request, in whose pool the context lies.
             let registered =
@@ -73,7 +65,7 @@ impl FilterContext {
         }
         // SAFETY: the caller's.
         let own = unsafe { &mut *context };
-        own.filter = raw;
+        own.filter = filter.as_ptr();
         if !std::mem::replace(&mut own.begun, true) {
             own.stream = Some(Stream::new(direction, request));
             own.length =

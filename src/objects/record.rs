@@ -192,7 +192,7 @@ fn is_followed(request: Request<'_>, phase: Option<&str>) -> bool {
     phase != Some(Phase::Content.directive())
         || config.is_none_or(|config| {
             [Phase::Log, Phase::Cleanup].into_iter().any(|phase| config.handlers(phase).is_some())
-                || !config.output_filters.is_empty()
+                || !config.filters.output.is_empty()
         })
 }
 

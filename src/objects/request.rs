@@ -15,7 +15,7 @@ use crate::cpython::{
 };
 use crate::ffi::httpd as raw;
 use crate::ffi::python as py;
-use crate::httpd::{BodyReader, Output, Request};
+use crate::httpd::{BodyReader, ByDirection, Output, Request};
 use crate::interpreter::Interpreter;
 
 use super::equipment::{Equipment, equipment_of};
@@ -54,8 +54,7 @@ pub struct RequestState {
     /// Handlers that `add_handler` has added for later phases. They live in the request's pool.
     pub added: Vec<(Phase, HandlerEntry<'static>)>,
     /// Filters that were registered for this request only. They live in the request's pool.
-    pub input_filters: Vec<FilterEntry<'static>>,
-    pub output_filters: Vec<FilterEntry<'static>>,
+    pub filters: ByDirection<Vec<FilterEntry<'static>>>,
 }
 
 impl RequestState {
@@ -65,8 +64,8 @@ impl RequestState {
             || self.body.is_started()
             || !self.cleanups.is_empty()
             || !self.added.is_empty()
-            || !self.input_filters.is_empty()
-            || !self.output_filters.is_empty()
+            || !self.filters.input.is_empty()
+            || !self.filters.output.is_empty()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Filters: `PythonInputFilter`, `PythonOutputFilter`, and those that requests register for themselves.
 
-use crate::config::{DirectoryConfig, FilterFunctions, HandlerEntry, Settings, interpreter_name};
+use crate::config::{DirectoryConfig, HandlerEntry, Settings, interpreter_name};
 use crate::cpython::{Attached, Exception, Raised};
 use crate::ffi::httpd as raw;
-use crate::httpd::{Asked, Brigade, Direction, Filter, FilterError, Request, Stream};
+use crate::httpd::{Asked, Brigade, Direction, Filter, FilterError, FilterFunctions, Request, Stream, register_filter};
 use crate::interpreter::Interpreter;
 use crate::objects::filter::{DYNAMIC, FilterContext, FilterObject, Taken};
 use crate::objects::{Callback, write_printed};
@@ -18,27 +18,21 @@ use super::resolve::{self, Lookup};
 const ANSWERED: i32 = raw::AP_FILTER_ERROR;
 
 /// Makes the functions known to the directives and to requests.
-///
-/// # Safety
 /// Called while httpd registers the module's hooks.
-pub unsafe fn register() {
+pub fn register() {
     FilterFunctions { input, output }.install();
-    let name = std::ffi::CString::new(DYNAMIC).unwrap_or_default();
-    // SAFETY: httpd copies the name.
-    unsafe {
-        raw::ap_register_input_filter(name.as_ptr(), Some(input), None, raw::ap_filter_type_AP_FTYPE_RESOURCE);
-        raw::ap_register_output_filter(name.as_ptr(), Some(output), None, raw::ap_filter_type_AP_FTYPE_RESOURCE);
-    }
+    register_filter(Direction::Input, DYNAMIC);
+    register_filter(Direction::Output, DYNAMIC);
 }
 
 /// httpd's call of an output filter: the buckets are the filter's to take.
 unsafe extern "C" fn output(filter: *mut raw::ap_filter_t, brigade: *mut raw::apr_bucket_brigade) -> raw::apr_status_t {
     // SAFETY: httpd's call: both are live.
     unsafe {
-        let filter = Filter::from_raw(filter).out_of_harness(output);
-        let (this, brigade) = (Filter::from_raw(filter), Brigade::from_raw(brigade));
+        let this = Filter::from_raw(Filter::from_raw(filter).out_of_harness(output));
+        let brigade = Brigade::from_raw(brigade);
         let Some(request) = this.request() else { return this.pass(brigade) };
-        let context = FilterContext::of(this, filter, request, Direction::Output);
+        let context = FilterContext::of(this, request, Direction::Output);
         request_entry(request.as_ptr(), ANSWERED, |request| Call { filter: this, request, context }.output(brigade))
     }
 }
@@ -57,7 +51,7 @@ unsafe extern "C" fn input(
         let asked = Asked { mode, block, most };
         let carries_data = !matches!(mode, raw::ap_input_mode_t_AP_MODE_INIT | raw::ap_input_mode_t_AP_MODE_EATCRLF);
         let Some(request) = this.request().filter(|_| carries_data) else { return this.fetch(brigade, asked) };
-        let context = FilterContext::of(this, filter, request, Direction::Input);
+        let context = FilterContext::of(this, request, Direction::Input);
         request_entry(request.as_ptr(), ANSWERED, |request| {
             Call { filter: this, request, context }.input(brigade, asked)
         })

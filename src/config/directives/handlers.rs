@@ -1,39 +1,15 @@
 //! Directives that name handlers.
 
 use std::ffi::{c_char, c_void};
-use std::sync::OnceLock;
 
 use crate::ffi::httpd as raw;
-use crate::httpd::{Pool, bytes_at};
+use crate::httpd::{Direction, Pool, bytes_at, register_filter};
 
 use super::reading::{self, Message, Parameters, Reading, read};
 use crate::config::handlers::{self, HandlerEntry, HandlerList, Name, Parsed};
 use crate::config::phase::{Phase, Role};
-use crate::config::records::{FilterEntry, Requirement};
+use crate::config::records::{DirectoryConfig, FilterEntry, Requirement};
 use crate::config::section::Section;
-
-/// The functions that httpd calls for every filter with a Python handler.
-#[derive(Clone, Copy)]
-pub struct FilterFunctions {
-    pub input: unsafe extern "C" fn(
-        *mut raw::ap_filter_t,
-        *mut raw::apr_bucket_brigade,
-        raw::ap_input_mode_t,
-        raw::apr_read_type_e,
-        raw::apr_off_t,
-    ) -> raw::apr_status_t,
-    pub output: unsafe extern "C" fn(*mut raw::ap_filter_t, *mut raw::apr_bucket_brigade) -> raw::apr_status_t,
-}
-
-static FILTER_FUNCTIONS: OnceLock<FilterFunctions> = OnceLock::new();
-
-impl FilterFunctions {
-    /// Notes them for the directives; before any is read.
-    pub fn install(self) {
-        // httpd registers the module's hooks again at each reading of its configuration: they stay the same.
-        let _ = FILTER_FUNCTIONS.set(self);
-    }
-}
 
 /// # Safety
 /// A command function of httpd's.
@@ -140,23 +116,8 @@ pub(super) unsafe extern "C" fn python_input_filter(
     handler: *const c_char,
     name: *const c_char,
 ) -> Message {
-    // SAFETY: a command function; the filter's function stays mapped.
-    unsafe {
-        read(parameters, record, |reading| {
-            let entry = filter(reading, Role::INPUT_FILTER, handler, name)?;
-            reading.directory.input_filters = FilterEntry::with(reading.directory.input_filters, entry, reading.pool());
-            if let Some(functions) = FILTER_FUNCTIONS.get() {
-                let name = reading.pool().c_string(entry.name.as_bytes());
-                raw::ap_register_input_filter(
-                    name.as_ptr(),
-                    Some(functions.input),
-                    None,
-                    raw::ap_filter_type_AP_FTYPE_RESOURCE,
-                );
-            }
-            Ok(())
-        })
-    }
+    // SAFETY: a command function.
+    unsafe { filter(parameters, record, Direction::Input, handler, name) }
 }
 
 /// # Safety
@@ -167,43 +128,41 @@ pub(super) unsafe extern "C" fn python_output_filter(
     handler: *const c_char,
     name: *const c_char,
 ) -> Message {
-    // SAFETY: a command function; the filter's function stays mapped.
-    unsafe {
-        read(parameters, record, |reading| {
-            let entry = filter(reading, Role::OUTPUT_FILTER, handler, name)?;
-            reading.directory.output_filters =
-                FilterEntry::with(reading.directory.output_filters, entry, reading.pool());
-            if let Some(functions) = FILTER_FUNCTIONS.get() {
-                let name = reading.pool().c_string(entry.name.as_bytes());
-                raw::ap_register_output_filter(
-                    name.as_ptr(),
-                    Some(functions.output),
-                    None,
-                    raw::ap_filter_type_AP_FTYPE_RESOURCE,
-                );
-            }
-            Ok(())
-        })
-    }
+    // SAFETY: a command function.
+    unsafe { filter(parameters, record, Direction::Output, handler, name) }
 }
 
 /// A filter directive: its handler, and its name, which is the handler's text unless given.
-fn filter<'p>(
-    reading: &Reading<'p>,
-    role: Role,
+///
+/// # Safety
+/// In a command function of httpd's.
+unsafe fn filter(
+    parameters: Parameters,
+    record: *mut c_void,
+    direction: Direction,
     handler: *const c_char,
     name: *const c_char,
-) -> Result<FilterEntry<'p>, String> {
-    let handler = reading.text(handler)?;
-    let name = if name.is_null() { handler } else { reading.text(name)? };
-    if name.is_empty() || name.contains([';', ',']) || name.contains(char::is_whitespace) {
-        return Err(format!(
-            "MP0216: {}: '{name}' cannot be a filter's name: it must not be empty, and must not contain ';', ',' or blanks, which separate names in SetInputFilter and the like",
-            role.directive
-        ));
+) -> Message {
+    // SAFETY: the caller's.
+    unsafe {
+        read(parameters, record, |reading| {
+            let role = Role::filter(direction);
+            let handler = reading.text(handler)?;
+            let name = if name.is_null() { handler } else { reading.text(name)? };
+            if name.is_empty() || name.contains([';', ',']) || name.contains(char::is_whitespace) {
+                return Err(format!(
+                    "MP0216: {}: '{name}' cannot be a filter's name: it must not be empty, and must not contain ';', ',' or blanks, which separate names in SetInputFilter and the like",
+                    role.directive
+                ));
+            }
+            let entry = FilterEntry::new(name, entry(reading, Name::read(role, handler)?), reading.pool());
+            let pool = reading.pool();
+            let filters = reading.directory.filters.of_mut(direction);
+            *filters = FilterEntry::with(filters, entry, pool);
+            register_filter(direction, entry.name);
+            Ok(())
+        })
     }
-    let handler = entry(reading, Name::read(role, handler)?);
-    Ok(FilterEntry::new(name, handler, reading.pool()))
 }
 
 /// # Safety
@@ -214,13 +173,7 @@ pub(super) unsafe extern "C" fn python_auth_basic_provider(
     handler: *const c_char,
 ) -> Message {
     // SAFETY: a command function.
-    unsafe {
-        read(parameters, record, |reading| {
-            let entry = entry(reading, Name::read(Role::BASIC_PROVIDER, reading.text(handler)?)?);
-            reading.directory.basic_provider = Some(reading.pool().value(entry));
-            Ok(())
-        })
-    }
+    unsafe { provider(parameters, record, Role::BASIC_PROVIDER, handler, |record| &mut record.basic_provider) }
 }
 
 /// # Safety
@@ -231,10 +184,26 @@ pub(super) unsafe extern "C" fn python_auth_digest_provider(
     handler: *const c_char,
 ) -> Message {
     // SAFETY: a command function.
+    unsafe { provider(parameters, record, Role::DIGEST_PROVIDER, handler, |record| &mut record.digest_provider) }
+}
+
+/// A directive for the function behind a provider, which has a place in the section's record.
+///
+/// # Safety
+/// In a command function of httpd's.
+unsafe fn provider(
+    parameters: Parameters,
+    record: *mut c_void,
+    role: Role,
+    handler: *const c_char,
+    place: for<'a, 'p> fn(&'a mut DirectoryConfig<'p>) -> &'a mut Option<&'p HandlerEntry<'p>>,
+) -> Message {
+    // SAFETY: the caller's.
     unsafe {
         read(parameters, record, |reading| {
-            let entry = entry(reading, Name::read(Role::DIGEST_PROVIDER, reading.text(handler)?)?);
-            reading.directory.digest_provider = Some(reading.pool().value(entry));
+            let entry = entry(reading, Name::read(role, reading.text(handler)?)?);
+            let kept = reading.pool().value(entry);
+            *place(reading.directory) = Some(kept);
             Ok(())
         })
     }

@@ -5,7 +5,21 @@ use std::ffi::{c_char, c_int, c_void};
 use crate::httpd::{Table, bytes_at};
 
 use super::reading::{Message, Parameters, read};
-use crate::config::records::PathExpression;
+use crate::config::records::{PathExpression, Settings};
+
+/// Sets an On or Off, in the section's record and, outside of any section, in the server's too.
+///
+/// # Safety
+/// In a command function of httpd's.
+unsafe fn flag(parameters: Parameters, record: *mut c_void, set: impl Fn(&mut Settings<'_>)) -> Message {
+    // SAFETY: the caller's.
+    unsafe {
+        read(parameters, record, |reading| {
+            reading.set(set);
+            Ok(())
+        })
+    }
+}
 
 /// # Safety
 /// A command function of httpd's.
@@ -50,12 +64,7 @@ pub(super) unsafe extern "C" fn python_interp_per_directive(
     on: c_int,
 ) -> Message {
     // SAFETY: a command function.
-    unsafe {
-        read(parameters, record, |reading| {
-            reading.set(|settings| settings.per_directive = Some(on != 0));
-            Ok(())
-        })
-    }
+    unsafe { flag(parameters, record, |settings| settings.per_directive = Some(on != 0)) }
 }
 
 /// # Safety
@@ -102,34 +111,19 @@ pub(super) unsafe extern "C" fn python_option(
 /// A command function of httpd's.
 pub(super) unsafe extern "C" fn python_auto_reload(parameters: Parameters, record: *mut c_void, on: c_int) -> Message {
     // SAFETY: a command function.
-    unsafe {
-        read(parameters, record, |reading| {
-            reading.set(|settings| settings.auto_reload = Some(on != 0));
-            Ok(())
-        })
-    }
+    unsafe { flag(parameters, record, |settings| settings.auto_reload = Some(on != 0)) }
 }
 
 /// # Safety
 /// A command function of httpd's.
 pub(super) unsafe extern "C" fn python_debug(parameters: Parameters, record: *mut c_void, on: c_int) -> Message {
     // SAFETY: a command function.
-    unsafe {
-        read(parameters, record, |reading| {
-            reading.set(|settings| settings.debug = Some(on != 0));
-            Ok(())
-        })
-    }
+    unsafe { flag(parameters, record, |settings| settings.debug = Some(on != 0)) }
 }
 
 /// # Safety
 /// A command function of httpd's.
 pub(super) unsafe extern "C" fn python_enable_pdb(parameters: Parameters, record: *mut c_void, on: c_int) -> Message {
     // SAFETY: a command function.
-    unsafe {
-        read(parameters, record, |reading| {
-            reading.set(|settings| settings.pdb = Some(on != 0));
-            Ok(())
-        })
-    }
+    unsafe { flag(parameters, record, |settings| settings.pdb = Some(on != 0)) }
 }

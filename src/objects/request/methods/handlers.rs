@@ -57,18 +57,11 @@ fn register_filter<'i>(
     let attached = this.attached();
     let name = name(arguments)?;
     let used = this.enter(attached)?;
-    let role = match direction {
-        Direction::Input => Role::INPUT_FILTER,
-        Direction::Output => Role::OUTPUT_FILTER,
-    };
-    let handler = entry(arguments, 1, role, used.request())?;
+    let handler = entry(arguments, 1, Role::filter(direction), used.request())?;
     // SAFETY: the list goes with the request.
     let filter = FilterEntry::new(&name, handler, unsafe { for_request(used.request().pool()) });
     let mut state = used.state();
-    let filters = match direction {
-        Direction::Input => &mut state.input_filters,
-        Direction::Output => &mut state.output_filters,
-    };
+    let filters = state.filters.of_mut(direction);
     filters.retain(|known| known.name != filter.name);
     filters.push(filter);
     Ok(Object::none(attached))
@@ -80,14 +73,7 @@ fn use_filter<'i>(this: This<'_, 'i>, arguments: &Arguments<'i>, direction: Dire
     let attached = this.attached();
     let name = name(arguments)?;
     let used = this.enter(attached)?;
-    let own = {
-        let state = used.state();
-        let filters = match direction {
-            Direction::Input => &state.input_filters,
-            Direction::Output => &state.output_filters,
-        };
-        FilterEntry::find(filters, name.to_ascii_lowercase().as_bytes()).copied()
-    };
+    let own = FilterEntry::find(used.state().filters.of(direction), name.to_ascii_lowercase().as_bytes()).copied();
     let added = match own {
         // SAFETY: the filter is called with the request only, in whose pool this lies.
         Some(filter) => crate::objects::filter::add(used.request(), direction, filter),
