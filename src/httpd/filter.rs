@@ -153,10 +153,14 @@ pub struct Asked {
 impl Asked {
     /// How a filter asks that has to make what it is asked for out of bytes: httpd's own takes no lines of a body, and knows no
     /// end of one when it is asked for everything. What is only looked at is asked for once, and kept.
+    ///
+    /// Whoever reads byte by byte has the filter called for a good piece at a time, and gets the rest of it later.
     pub fn of_bytes(self) -> Self {
         let mode = raw::ap_input_mode_t_AP_MODE_READBYTES;
         match self.mode {
-            raw::ap_input_mode_t_AP_MODE_READBYTES | raw::ap_input_mode_t_AP_MODE_SPECULATIVE => Self { mode, ..self },
+            raw::ap_input_mode_t_AP_MODE_READBYTES | raw::ap_input_mode_t_AP_MODE_SPECULATIVE => {
+                Self { mode, most: self.most.max(LINE), ..self }
+            }
             _ => Self { mode, most: LINE, ..self },
         }
     }

@@ -50,6 +50,18 @@ const PROGRAMS: &str = r#"
         else:
             filter.write(data.upper())
 
+    def tells(filter):
+        """How often it had to read, in the log."""
+        req = filter.req
+        data = filter.read(65536)
+        while data:
+            req.reads = getattr(req, "reads", 0) + 1
+            filter.write(data)
+            data = filter.read(65536)
+        if data is None:
+            req.log_error("reads of the filter: %d" % req.reads, apache.APLOG_NOTICE)
+            filter.close()
+
     def passes(filter):
         filter.pass_on()
 
@@ -276,6 +288,21 @@ for_each_mpm! {
         assert_eq!(connection.send("the body").response().text(), "THE BODY");
         logged_nothing(&server);
     }
+}
+
+/// A handler that reads a little at a time does not have the filter work through the body in such pieces.
+#[test]
+fn small_reads_take_good_pieces() {
+    let server = input(site(Mpm::Event, PROGRAMS), &["tells"]).start();
+    let body = "0123456789abcdef".repeat(2048);
+    for size in [1, 3, 1000] {
+        assert_eq!(posted(&server, &format!("/tells/echo?{size}"), &body).replace('|', ""), body, "{size}");
+    }
+    // A body of 32 KiB. Some more than it takes, since it comes as the network cuts it.
+    let lines = server.wait_for_log("reads of the filter: ", 3);
+    let reads: Vec<usize> = lines.iter().filter_map(|line| line.rsplit_once(": ")?.1.parse().ok()).collect();
+    assert!(reads.len() == 3 && reads.iter().all(|count| *count < 200), "{reads:?}");
+    logged_nothing(&server);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn every_mode() {
         ("upper", "slr", "(s ONE\nT)(l ONE\n)(r TWO\nL)"),
         ("upper", "nn", "(n ONE\nT)(n WO\nLA)"),
         ("upper", "e", "(e ONE\nTWO\nLAST$)"),
-        ("bit_by_bit", "rrsr", "(r ONE)(r \nT)(s WO\n)(r WO\n)"),
+        ("bit_by_bit", "rrsr", "(r ONE)(r \nTW)(s O\nL)(r O\nL)"),
         ("by_lines", "rrr", "(r ONE\n)(r TWO\n)(r LAST)"),
         ("by_lines", "llll", "(l ONE\n)(l TWO\n)(l LAST$)(l $)"),
         ("leaves", "rrrr", "(r one\nt)(r wo\nla)(r st$)(r $)"),
