@@ -40,10 +40,15 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--app", type=Path, metavar="DIR", help="check whether an application is portable, in the place of the tests: a folder as apxs/serve takes it")
     options.add_argument("--requests", type=Path, metavar="FILE", help="what is asked of it: docs/portable-handlers.md has the format")
     options.add_argument("--list", action="store_true", help="list the cells and end")
-    options.add_argument("--jobs", type=int, default=min(8, (os.cpu_count() or 1) + 1), metavar="N", help="cells that run at once (%(default)s)")
+    options.add_argument("--jobs", type=int, default=default_jobs(), metavar="N", help="cells that run at once (%(default)s)")
     options.add_argument("--ca", type=Path, default=default_bundle(), metavar="FILE", help="certificates that builds trust beside the system's (%(default)s)")
     options.add_argument("--report", type=Path, default=REPOSITORY / "target/matrix", metavar="FOLDER", help="where report.html and report.json go")
     return options
+
+
+def default_jobs() -> int:
+    """Enough cells to keep the processors busy: half of the time a cell waits for what it has started."""
+    return min(8, 2 * (os.cpu_count() or 1) + 1)
 
 
 def default_bundle() -> Path | None:
