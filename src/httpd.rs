@@ -30,8 +30,7 @@ pub use connection::{Address, Connection};
 pub use exit::{before_exit_functions, ignore_stops, skip_exit_functions};
 pub use file::FileInfo;
 pub use filter::{
-    Asked, ByDirection, Direction, Filter, FilterError, FilterFunctions, Read, Stream, add_filter, add_filter_with,
-    register_filter,
+    Asked, ByDirection, Direction, Filter, FilterFunctions, Read, Stream, add_filter, add_filter_with, register_filter,
 };
 pub use log::{Level, LogScope, Place, TracingToErrorLog, write_entry};
 pub use mpm::{Mpm, loaded_magic};

@@ -18,8 +18,26 @@ impl Drop for Exported<'_> {
 }
 
 impl Object<'_> {
+    /// Uses the bytes of what is given to a `write()`: text, in UTF-8, or anything with the buffer interface.
+    ///
+    /// # Errors
+    /// `TypeError` for any other object; and what `work` gives.
+    pub fn with_written<R>(&self, work: impl FnOnce(&[u8]) -> Result<R, Raised>) -> Result<R, Raised> {
+        if self.is_str() {
+            work(self.to_utf8()?.as_bytes())
+        } else if self.is_bytes() {
+            work(self.to_bytes()?)
+        } else if self.has_buffer() {
+            self.with_buffer(work)?
+        } else {
+            let given = self.type_name();
+            let text = format!("write() argument 1 must be str or a bytes-like object, not {given}");
+            Err(Raised::type_error(self.attached(), text))
+        }
+    }
+
     /// Whether the object has the buffer interface, as `bytearray` and `memoryview` do.
-    pub fn has_buffer(&self) -> bool {
+    fn has_buffer(&self) -> bool {
         // SAFETY: attached.
         unsafe { py::PyObject_CheckBuffer(self.as_ptr()) != 0 }
     }

@@ -1,10 +1,8 @@
 //! The request body, read through the input filters.
 
-use std::ptr;
-
 use crate::ffi::httpd as raw;
 
-use super::Request;
+use super::{Brigade, Request};
 
 /// How much is asked of the input filters at once, in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -28,7 +26,7 @@ pub struct Body {
     started: bool,
     finished: bool,
     failed: Option<BodyError>,
-    brigade: Option<ptr::NonNull<raw::apr_bucket_brigade>>,
+    brigade: Option<Brigade>,
 }
 
 impl Body {
@@ -64,8 +62,7 @@ impl Body {
         if let Err(failure) = read {
             self.failed = Some(failure);
             // What follows on the connection cannot be told from the rest of this body.
-            // SAFETY: the connection lives with the request.
-            unsafe { (*request.connection().as_ptr()).keepalive = raw::ap_conn_keepalive_e_AP_CONN_CLOSE };
+            request.connection().set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
         }
         read
     }
@@ -89,18 +86,10 @@ impl Body {
     fn read_on(&mut self, request: Request<'_>, most: usize, out: &mut Vec<u8>) -> Result<(), BodyError> {
         let before = out.len();
         while !self.finished && out.len() == before && most > 0 {
-            let brigade = *self.brigade.get_or_insert_with(|| {
-                // SAFETY: the pool and the allocator live with the request and its connection; APR aborts without memory.
-                unsafe {
-                    let allocator = (*request.connection().as_ptr()).bucket_alloc;
-                    ptr::NonNull::new_unchecked(raw::apr_brigade_create(request.pool().as_ptr(), allocator))
-                }
-            });
-            let brigade = brigade.as_ptr();
-            let taken = self.take(request, brigade, most.min(CHUNK), out);
-            // SAFETY: the brigade is ours.
-            unsafe { raw::apr_brigade_cleanup(brigade.cast()) };
-            taken?;
+            let brigade = *self.brigade.get_or_insert_with(|| Brigade::new(request));
+            let taken = take(request, brigade, most.min(CHUNK), out);
+            brigade.clear();
+            self.finished = taken.map_err(|status| failure(request, status))?;
         }
         let count = (out.len() - before) as i64;
         // SAFETY: the request is live and this thread's.
@@ -111,53 +100,24 @@ impl Body {
         }
         Ok(())
     }
+}
 
-    fn take(
-        &mut self,
-        request: Request<'_>,
-        brigade: *mut raw::apr_bucket_brigade,
-        most: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<(), BodyError> {
-        // SAFETY: filters and brigade are live; the mode and size are what the HTTP input filter takes.
-        let status = unsafe {
-            raw::ap_get_brigade(
-                request.fields().input_filters,
-                brigade,
-                raw::ap_input_mode_t_AP_MODE_READBYTES,
-                raw::apr_read_type_e_APR_BLOCK_READ,
-                most as raw::apr_off_t,
-            )
-        };
-        if status != 0 {
-            return Err(failure(request, status));
-        }
-        // SAFETY: the brigade is ours; a bucket's data is valid until the bucket is deleted.
-        unsafe {
-            if raw::mp_shim_brigade_empty(brigade) != 0 {
-                return Err(failure(request, raw::APR_EOF as i32));
-            }
-            while raw::mp_shim_brigade_empty(brigade) == 0 {
-                let bucket = raw::mp_shim_brigade_first(brigade);
-                if raw::mp_shim_bucket_is_eos(bucket) != 0 {
-                    self.finished = true;
-                    return Ok(());
-                }
-                if raw::mp_shim_bucket_is_metadata(bucket) == 0 {
-                    let (mut data, mut length) = (ptr::null(), 0);
-                    let block = raw::apr_read_type_e_APR_BLOCK_READ;
-                    let status = raw::mp_shim_bucket_read(bucket, &mut data, &mut length, block);
-                    if status != 0 {
-                        return Err(failure(request, status));
-                    }
-                    if length > 0 {
-                        out.extend_from_slice(std::slice::from_raw_parts(data.cast(), length));
-                    }
-                }
-                raw::mp_shim_bucket_delete(bucket);
-            }
-        }
-        Ok(())
+/// Asks the input filters once; whether that was the end, or APR's status.
+fn take(request: Request<'_>, brigade: Brigade, most: usize, out: &mut Vec<u8>) -> Result<bool, i32> {
+    // SAFETY: filters and brigade are live; the mode and size are what the HTTP input filter takes.
+    let status = unsafe {
+        raw::ap_get_brigade(
+            request.fields().input_filters,
+            brigade.as_ptr(),
+            raw::ap_input_mode_t_AP_MODE_READBYTES,
+            raw::apr_read_type_e_APR_BLOCK_READ,
+            most as raw::apr_off_t,
+        )
+    };
+    match status {
+        0 if brigade.is_empty() => Err(raw::APR_EOF as i32),
+        0 => brigade.take_data(out),
+        status => Err(status),
     }
 }
 

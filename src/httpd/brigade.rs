@@ -4,7 +4,7 @@ use std::ptr::{self, NonNull};
 
 use crate::ffi::httpd as raw;
 
-use super::Request;
+use super::{Connection, Pool, Request};
 
 /// A list of buckets that lives with its request.
 #[derive(Clone, Copy)]
@@ -12,10 +12,15 @@ pub struct Brigade(NonNull<raw::apr_bucket_brigade>);
 
 impl Brigade {
     pub(super) fn new(request: Request<'_>) -> Self {
-        // SAFETY: pool and allocator live with the request and its connection; APR aborts when memory runs out.
+        Self::within(request.pool(), request.connection())
+    }
+
+    /// One for the filters of a connection, which goes with `pool`.
+    pub(super) fn within(pool: Pool<'_>, connection: Connection<'_>) -> Self {
+        // SAFETY: the pool is live, the allocator lives with the connection; APR aborts when memory runs out.
         unsafe {
-            let allocator = request.connection().fields().bucket_alloc;
-            Self(NonNull::new_unchecked(raw::apr_brigade_create(request.pool().as_ptr(), allocator)))
+            let allocator = connection.fields().bucket_alloc;
+            Self(NonNull::new_unchecked(raw::apr_brigade_create(pool.as_ptr(), allocator)))
         }
     }
 
@@ -81,6 +86,23 @@ impl Brigade {
         false
     }
 
+    /// Takes the bytes off it, up to the end of the stream; whether that is there. May block.
+    ///
+    /// # Errors
+    /// APR's status, of a bucket that cannot be read.
+    pub(super) fn take_data(self, data: &mut Vec<u8>) -> Result<bool, i32> {
+        while let Some(bucket) = self.first() {
+            if bucket.is_end() {
+                return Ok(true);
+            }
+            match bucket.is_metadata() {
+                true => bucket.delete(),
+                false => _ = bucket.take(usize::MAX, false, raw::apr_read_type_e_APR_BLOCK_READ, data)?,
+            }
+        }
+        Ok(false)
+    }
+
     pub fn clear(self) {
         // SAFETY: the brigade is live.
         unsafe { raw::apr_brigade_cleanup(self.as_ptr().cast()) };
@@ -105,6 +127,12 @@ impl Brigade {
     pub fn append_end(self) {
         // SAFETY: the allocator lives with the brigade.
         self.append(unsafe { raw::apr_bucket_eos_create(self.allocator()) });
+    }
+
+    /// Appends bytes that live until the brigade has been passed on: a filter that keeps them copies them.
+    pub(super) fn append_transient(self, data: &[u8]) {
+        // SAFETY: the allocator lives with the brigade.
+        self.append(unsafe { raw::apr_bucket_transient_create(data.as_ptr().cast(), data.len(), self.allocator()) });
     }
 
     pub(super) fn append_flush(self) {
@@ -228,7 +256,7 @@ impl Bucket {
                 _ => std::slice::from_raw_parts(bytes.cast(), length),
             };
             let within = &bytes[..length.min(most)];
-            let newline = within.iter().position(|byte| line && *byte == b'\n');
+            let newline = if line { within.iter().position(|byte| *byte == b'\n') } else { None };
             let count = newline.map_or(within.len(), |at| at + 1);
             data.extend_from_slice(&within[..count]);
             if count < length {

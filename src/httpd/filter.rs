@@ -14,8 +14,8 @@ use super::{Request, bytes_at};
 
 pub use stream::{Read, Stream};
 
-/// How much is handed over of a line, or asked for to be dropped, at once, in bytes: httpd's `HUGE_STRING_LEN`.
-const LINE: raw::apr_off_t = 8192;
+/// How much is asked for at least, and handed over of a line, at once, in bytes: httpd's `HUGE_STRING_LEN`.
+const CHUNK: raw::apr_off_t = 8192;
 
 /// Which way a filter's data goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,14 +134,6 @@ fn add(request: Request<'_>, direction: Direction, name: &str, context: *mut std
     true
 }
 
-/// Why a filter cannot read or pass on: APR's status, or one of httpd's own below zero.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FilterError {
-    pub status: i32,
-    /// The client is gone.
-    pub gone: bool,
-}
-
 /// How httpd asks an input filter.
 #[derive(Clone, Copy)]
 pub struct Asked {
@@ -159,9 +151,9 @@ impl Asked {
         let mode = raw::ap_input_mode_t_AP_MODE_READBYTES;
         match self.mode {
             raw::ap_input_mode_t_AP_MODE_READBYTES | raw::ap_input_mode_t_AP_MODE_SPECULATIVE => {
-                Self { mode, most: self.most.max(LINE), ..self }
+                Self { mode, most: self.most.max(CHUNK), ..self }
             }
-            _ => Self { mode, most: LINE, ..self },
+            _ => Self { mode, most: CHUNK, ..self },
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 use crate::ffi::httpd as raw;
 
-use super::Request;
+use super::{Brigade, Request};
 
 /// Why nothing more can be sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,14 +28,12 @@ pub enum FileError {
 /// The way of a request's response: one brigade, used again by each write.
 #[derive(Default)]
 pub struct Output {
-    brigade: Option<NonNull<raw::apr_bucket_brigade>>,
+    brigade: Option<Brigade>,
     /// The response is complete.
     ended: bool,
     /// It is, because a filter has sent an error page in its place.
     answered: bool,
 }
-
-type Brigade = *mut raw::apr_bucket_brigade;
 
 impl Output {
     /// Notes that httpd has sent the whole response: what is written from now on would follow its end, and is dropped.
@@ -53,22 +51,15 @@ impl Output {
         if !flush && !self.has_ended(request) {
             return self.buffer(request, data);
         }
-        self.pass(request, |brigade, allocator| {
-            // SAFETY: the filters copy what they keep of the bytes before the call is over.
-            unsafe {
-                let bytes = raw::apr_bucket_transient_create(data.as_ptr().cast(), data.len(), allocator);
-                raw::mp_shim_brigade_append(brigade, bytes);
-                raw::mp_shim_brigade_append(brigade, raw::apr_bucket_flush_create(allocator));
-            }
+        self.pass(request, |brigade| {
+            brigade.append_transient(data);
+            brigade.append_flush();
         })
     }
 
     /// Sends what the filters hold. May block.
     pub fn flush(&mut self, request: Request<'_>) -> Result<(), WriteError> {
-        self.pass(request, |brigade, allocator| {
-            // SAFETY: the brigade takes the bucket over.
-            unsafe { raw::mp_shim_brigade_append(brigade, raw::apr_bucket_flush_create(allocator)) };
-        })
+        self.pass(request, Brigade::append_flush)
     }
 
     /// Sends a part of a file, up to its end without a length, as EnableSendfile and EnableMMAP have it; how many bytes of it.
@@ -86,11 +77,12 @@ impl Output {
         let mut shared = ptr::null_mut();
         let passed = match length {
             0 => Ok(()),
-            _ => self.pass(request, |brigade, _| {
+            _ => self.pass(request, |brigade| {
                 // SAFETY: the file lives in the request's pool, and the part lies within it.
                 unsafe {
                     let (offset, length) = (offset as raw::apr_off_t, length as raw::apr_off_t);
-                    let bucket = raw::apr_brigade_insert_file(brigade, file, offset, length, request.pool().as_ptr());
+                    let pool = request.pool().as_ptr();
+                    let bucket = raw::apr_brigade_insert_file(brigade.as_ptr(), file, offset, length, pool);
                     if raw::mp_shim_mmap_enabled(request.as_ptr()) == 0 {
                         raw::apr_bucket_file_enable_mmap(bucket, 0);
                     }
@@ -111,25 +103,15 @@ impl Output {
         passed.map(|()| length).map_err(FileError::Write)
     }
 
-    fn pass(
-        &mut self,
-        request: Request<'_>,
-        fill: impl FnOnce(Brigade, *mut raw::apr_bucket_alloc_t),
-    ) -> Result<(), WriteError> {
+    fn pass(&mut self, request: Request<'_>, fill: impl FnOnce(Brigade)) -> Result<(), WriteError> {
         if self.has_ended(request) {
             return Ok(());
         }
-        // SAFETY: brigade and allocator live with the request and its connection; APR aborts when memory runs out.
-        let status = unsafe {
-            let allocator = (*request.connection().as_ptr()).bucket_alloc;
-            let brigade = *self.brigade.get_or_insert_with(|| {
-                NonNull::new_unchecked(raw::apr_brigade_create(request.pool().as_ptr(), allocator))
-            });
-            fill(brigade.as_ptr(), allocator);
-            let status = raw::ap_pass_brigade(request.fields().output_filters, brigade.as_ptr());
-            raw::apr_brigade_cleanup(brigade.as_ptr().cast());
-            status
-        };
+        let brigade = *self.brigade.get_or_insert_with(|| Brigade::new(request));
+        fill(brigade);
+        // SAFETY: filters and brigade live with the request.
+        let status = unsafe { raw::ap_pass_brigade(request.fields().output_filters, brigade.as_ptr()) };
+        brigade.clear();
         self.outcome(request, if status == 0 { Ok(()) } else { Err(Some(status)) })
     }
 

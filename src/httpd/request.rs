@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use crate::ffi::httpd as raw;
 
-use super::{Address, Connection, Pool, Server, Table, bytes_at, config_entry, set_config_entry};
+use super::{Address, Brigade, Connection, Pool, Server, Table, bytes_at, config_entry, set_config_entry};
 
 /// A request that httpd has handed to a callback: alive during `'r`, and only this thread uses it.
 #[derive(Clone, Copy)]
@@ -214,17 +214,11 @@ impl<'r> Request<'r> {
 
     /// Ends a response that cannot be completed so that the client can tell: no final chunk, connection closed.
     pub fn abort_response(self) {
-        // SAFETY: as httpd's proxy does when its backend breaks off: an error bucket of 502 before the end of the stream.
-        unsafe {
-            let connection = self.connection().as_ptr();
-            (*connection).keepalive = raw::ap_conn_keepalive_e_AP_CONN_CLOSE;
-            let allocator = (*connection).bucket_alloc;
-            let brigade = raw::apr_brigade_create(self.fields().pool, allocator);
-            let status = raw::HTTP_BAD_GATEWAY as i32;
-            let error = raw::ap_bucket_error_create(status, std::ptr::null(), self.fields().pool, allocator);
-            raw::mp_shim_brigade_append(brigade, error);
-            raw::mp_shim_brigade_append(brigade, raw::apr_bucket_eos_create(allocator));
-            raw::ap_pass_brigade(self.fields().output_filters, brigade);
-        }
+        self.connection().set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
+        let brigade = Brigade::new(self);
+        // As httpd's proxy does when its backend breaks off.
+        brigade.append_error(raw::HTTP_BAD_GATEWAY as i32, self);
+        // SAFETY: the filters live with the request.
+        unsafe { raw::ap_pass_brigade(self.fields().output_filters, brigade.as_ptr()) };
     }
 }

@@ -1,18 +1,16 @@
 //! The bytes of a connection: what the client sends and gets, past all that knows of requests.
 
-use std::ptr;
-
 use crate::ffi::httpd as raw;
 
-use super::{Connection, OwnedPool};
+use super::{Brigade, Connection, OwnedPool};
 
 /// How much is asked of the input filters at once, in bytes: httpd's `HUGE_STRING_LEN`.
 const CHUNK: usize = 8192;
 
-/// Why a connection cannot be read or written.
+/// Why filters, or a connection, cannot be read or written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StreamError {
-    /// APR's status.
+    /// APR's status, or one of httpd's own below zero.
     pub status: i32,
     /// The client is gone.
     pub gone: bool,
@@ -84,51 +82,33 @@ impl Connection<'_> {
     /// Asks the input filters once and appends what they give.
     fn fetch(self, mode: raw::ap_input_mode_t, most: usize, data: &mut Vec<u8>) -> Result<Flow, StreamError> {
         let own = OwnedPool::new();
+        let brigade = Brigade::within(own.pool(), self);
         let block = raw::apr_read_type_e_APR_BLOCK_READ;
-        // SAFETY: the connection is live and this thread's; the brigade ends before its pool, and a bucket's data is used
-        // before the bucket goes.
-        unsafe {
-            let brigade = raw::apr_brigade_create(own.pool().as_ptr(), self.fields().bucket_alloc);
-            let most = most.min(i64::MAX as usize) as raw::apr_off_t;
-            let status = raw::ap_get_brigade(self.fields().input_filters, brigade, mode, block, most);
-            let mut outcome = match status as u32 {
-                0 => Ok(Flow::More),
-                raw::APR_EOF => Ok(Flow::End),
-                _ => Err(self.failure(status)),
-            };
-            while outcome.as_ref().is_ok_and(|flow| *flow == Flow::More) && raw::mp_shim_brigade_empty(brigade) == 0 {
-                let bucket = raw::mp_shim_brigade_first(brigade);
-                if raw::mp_shim_bucket_is_eos(bucket) != 0 {
-                    outcome = Ok(Flow::End);
-                } else if raw::mp_shim_bucket_is_metadata(bucket) == 0 {
-                    let (mut bytes, mut length) = (ptr::null(), 0);
-                    match raw::mp_shim_bucket_read(bucket, &mut bytes, &mut length, block) {
-                        0 if length > 0 => data.extend_from_slice(std::slice::from_raw_parts(bytes.cast(), length)),
-                        0 => {}
-                        status => outcome = Err(self.failure(status)),
-                    }
-                }
-                raw::mp_shim_bucket_delete(bucket);
-            }
-            raw::apr_brigade_destroy(brigade);
-            outcome
+        let most = most.min(i64::MAX as usize) as raw::apr_off_t;
+        // SAFETY: the connection is live and this thread's, as is the brigade.
+        let status = unsafe { raw::ap_get_brigade(self.fields().input_filters, brigade.as_ptr(), mode, block, most) };
+        let taken = match status as u32 {
+            0 => brigade.take_data(data),
+            raw::APR_EOF => Ok(true),
+            _ => Err(status),
+        };
+        // Its buckets live longer than its pool.
+        brigade.clear();
+        match taken {
+            Ok(ended) => Ok(if ended { Flow::End } else { Flow::More }),
+            Err(status) => Err(self.failure(status)),
         }
     }
 
     /// Sends bytes through the output filters, and on to the client. Blocks until they are gone.
     pub fn write(self, data: &[u8]) -> Result<(), StreamError> {
         let own = OwnedPool::new();
-        // SAFETY: the connection is live and this thread's; a filter that keeps a transient bucket copies its bytes.
-        let status = unsafe {
-            let allocator = self.fields().bucket_alloc;
-            let brigade = raw::apr_brigade_create(own.pool().as_ptr(), allocator);
-            let bucket = raw::apr_bucket_transient_create(data.as_ptr().cast(), data.len(), allocator);
-            raw::mp_shim_brigade_append(brigade, bucket);
-            raw::mp_shim_brigade_append(brigade, raw::apr_bucket_flush_create(allocator));
-            let status = raw::ap_pass_brigade(self.fields().output_filters, brigade);
-            raw::apr_brigade_destroy(brigade);
-            status
-        };
+        let brigade = Brigade::within(own.pool(), self);
+        brigade.append_transient(data);
+        brigade.append_flush();
+        // SAFETY: the connection is live and this thread's, as is the brigade.
+        let status = unsafe { raw::ap_pass_brigade(self.fields().output_filters, brigade.as_ptr()) };
+        brigade.clear();
         match status == 0 && !self.is_aborted() {
             true => Ok(()),
             false => Err(self.failure(status)),

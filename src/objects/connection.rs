@@ -165,11 +165,7 @@ impl ConnectionObject {
     /// What a failed read or write raises.
     fn failed(&self, attached: Attached<'_>, what: &str, error: StreamError) -> Raised {
         match equipment_of(attached, self.interpreter) {
-            Ok(equipment) if error.gone => {
-                // SAFETY: the class is this interpreter's.
-                let class = unsafe { equipment.classes.client_gone.get(attached) };
-                Raised::new(&class, "Client has closed the connection.")
-            }
+            Ok(equipment) if error.gone => equipment.client_gone(attached),
             Ok(_) => Raised::os_error(attached, format!("{what} error: {}", crate::httpd::status_text(error.status))),
             Err(raised) => raised,
         }

@@ -132,6 +132,16 @@ pub struct Equipment {
     pub handlers: Guarded<HashMap<u64, CachedHandler>>,
 }
 
+impl Equipment {
+    /// What is raised when the client of a connection is gone.
+    #[cold]
+    pub fn client_gone(&self, attached: Attached<'_>) -> Raised {
+        // SAFETY: the class is this interpreter's.
+        let class = unsafe { self.classes.client_gone.get(attached) };
+        Raised::new(&class, "Client has closed the connection.")
+    }
+}
+
 /// The equipment of an interpreter; `RuntimeError` while it is still being set up.
 pub fn equipment_of(attached: Attached<'_>, interpreter: &'static Interpreter) -> Result<&'static Equipment, Raised> {
     interpreter

@@ -13,7 +13,7 @@ use crate::cpython::{
     Attached, Class, GetSet, Instance, Kept, Method, Object, Raised, Visitor, new_instance, state_of,
 };
 use crate::ffi::httpd as raw;
-use crate::httpd::{Direction, Filter, FilterError, Request, Stream, Table, add_filter_with};
+use crate::httpd::{Direction, Filter, Request, Stream, StreamError, Table, add_filter_with};
 use crate::interpreter::Interpreter;
 
 use super::RequestShared;
@@ -231,7 +231,7 @@ impl FilterObject {
         attached: Attached<'_>,
         used: &InUse<'_>,
         what: &str,
-        work: impl FnOnce(&mut Stream, Filter<'_>) -> Result<R, FilterError>,
+        work: impl FnOnce(&mut Stream, Filter<'_>) -> Result<R, StreamError>,
     ) -> Result<R, Raised> {
         // SAFETY: lent, and this thread is the one that uses it.
         let taken = unsafe { Taken::from(used.0.as_ptr()) };
@@ -252,13 +252,9 @@ impl FilterObject {
     }
 
     #[cold]
-    fn failed(&self, attached: Attached<'_>, what: &str, error: FilterError) -> Raised {
+    fn failed(&self, attached: Attached<'_>, what: &str, error: StreamError) -> Raised {
         match self.equipment(attached) {
-            Ok(equipment) if error.gone => {
-                // SAFETY: the class is this interpreter's.
-                let class = unsafe { equipment.classes.client_gone.get(attached) };
-                Raised::new(&class, "Client has closed the connection.")
-            }
+            Ok(equipment) if error.gone => equipment.client_gone(attached),
             Ok(_) => {
                 let why = match error.status > 0 {
                     true => format!(": {}", crate::httpd::status_text(error.status)),

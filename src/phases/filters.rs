@@ -3,7 +3,7 @@
 use crate::config::{DirectoryConfig, HandlerEntry, Settings, interpreter_name};
 use crate::cpython::{Attached, Exception, Raised};
 use crate::ffi::httpd as raw;
-use crate::httpd::{Asked, Brigade, Direction, Filter, FilterError, FilterFunctions, Request, Stream, register_filter};
+use crate::httpd::{Asked, Brigade, Direction, Filter, FilterFunctions, Request, Stream, StreamError, register_filter};
 use crate::interpreter::Interpreter;
 use crate::objects::filter::{DYNAMIC, FilterContext, FilterObject, Taken};
 use crate::objects::{Callback, write_printed};
@@ -148,7 +148,7 @@ impl<'r> Call<'r> {
             stream.receive(brigade);
         });
         loop {
-            let goes_on = self.stream(|stream| -> Result<bool, FilterError> {
+            let goes_on = self.stream(|stream| -> Result<bool, StreamError> {
                 if stream.forward_metadata() {
                     stream.pass_written(self.filter)?;
                 }

@@ -3,10 +3,10 @@
 use std::ptr;
 
 use crate::ffi::httpd as raw;
-use crate::httpd::Request;
 use crate::httpd::brigade::Brigade;
+use crate::httpd::{Request, StreamError};
 
-use super::{Asked, Direction, Filter, FilterError, LINE};
+use super::{Asked, CHUNK, Direction, Filter};
 
 /// How much is collected for one `read` without a size, and given out before it is passed on, in bytes.
 pub const PIECE: usize = 1024 * 1024;
@@ -126,7 +126,7 @@ impl Stream {
     /// Reads at most `most` bytes, a line of them if `line`; without a size, what there is, up to a megabyte. May block.
     ///
     /// It stops in front of everything that is not data, and waits for no more of a body when it has some, unless for a line's end.
-    pub fn read(&mut self, filter: Filter<'_>, most: Option<usize>, line: bool) -> Result<Read, FilterError> {
+    pub fn read(&mut self, filter: Filter<'_>, most: Option<usize>, line: bool) -> Result<Read, StreamError> {
         let limit = most.unwrap_or(PIECE);
         if self.ended {
             self.consumed = true;
@@ -188,7 +188,7 @@ impl Stream {
     }
 
     /// Asks the next input filter for more, as this one was asked; whether there is any.
-    fn fetch(&mut self, filter: Filter<'_>) -> Result<bool, FilterError> {
+    fn fetch(&mut self, filter: Filter<'_>) -> Result<bool, StreamError> {
         let Some(asked) = self.asked else { return Ok(false) };
         match filter.fetch(self.unread, asked) {
             0 => Ok(!self.unread.is_empty()),
@@ -198,7 +198,7 @@ impl Stream {
     }
 
     /// Gives out bytes; of a response, passes them on when they are many. May block.
-    pub fn write(&mut self, filter: Filter<'_>, data: &[u8]) -> Result<(), FilterError> {
+    pub fn write(&mut self, filter: Filter<'_>, data: &[u8]) -> Result<(), StreamError> {
         if !data.is_empty() {
             self.written.append_copy(data);
             self.waiting += data.len();
@@ -210,7 +210,7 @@ impl Stream {
     }
 
     /// Passes on what was written, and has the filters behind do the same. May block.
-    pub fn flush(&mut self, filter: Filter<'_>) -> Result<(), FilterError> {
+    pub fn flush(&mut self, filter: Filter<'_>) -> Result<(), StreamError> {
         match self.direction {
             Direction::Input => Ok(()),
             Direction::Output => {
@@ -221,7 +221,7 @@ impl Stream {
     }
 
     /// Gives out the end. May block.
-    pub fn close(&mut self, filter: Filter<'_>) -> Result<(), FilterError> {
+    pub fn close(&mut self, filter: Filter<'_>) -> Result<(), StreamError> {
         if self.closed {
             return Ok(());
         }
@@ -246,7 +246,7 @@ impl Stream {
         let asked = Asked {
             mode: raw::ap_input_mode_t_AP_MODE_READBYTES,
             block: raw::apr_read_type_e_APR_NONBLOCK_READ,
-            most: LINE,
+            most: CHUNK,
         };
         let mut most = PIECE;
         self.ended = true;
@@ -267,7 +267,7 @@ impl Stream {
     }
 
     /// Passes on what was written and then, as it is, what was not read. May block.
-    pub fn pass_on(&mut self, filter: Filter<'_>) -> Result<(), FilterError> {
+    pub fn pass_on(&mut self, filter: Filter<'_>) -> Result<(), StreamError> {
         self.consumed = true;
         if self.direction == Direction::Input && self.unread.is_empty() {
             self.fetch(filter)?;
@@ -280,7 +280,7 @@ impl Stream {
     }
 
     /// Moves along what was not read, as it is.
-    pub fn forward_rest(&mut self, filter: Filter<'_>) -> Result<(), FilterError> {
+    pub fn forward_rest(&mut self, filter: Filter<'_>) -> Result<(), StreamError> {
         // What is kept of a body may be asked for when more of it has come.
         if let (Direction::Input, Some(request)) = (self.direction, filter.request()) {
             self.unread.set_aside(request).map_err(|status| failure(filter, status))?;
@@ -316,7 +316,7 @@ impl Stream {
     }
 
     /// Passes on what was written to the next output filter. May block.
-    pub fn pass_written(&mut self, filter: Filter<'_>) -> Result<(), FilterError> {
+    pub fn pass_written(&mut self, filter: Filter<'_>) -> Result<(), StreamError> {
         if self.written.is_empty() {
             return Ok(());
         }
@@ -364,7 +364,7 @@ impl Stream {
     /// the end makes it.
     pub fn is_ready(&self, asked: Asked) -> bool {
         match asked.mode {
-            raw::ap_input_mode_t_AP_MODE_GETLINE => self.written.has_line(LINE as usize),
+            raw::ap_input_mode_t_AP_MODE_GETLINE => self.written.has_line(CHUNK as usize),
             raw::ap_input_mode_t_AP_MODE_EXHAUSTIVE => false,
             _ => self.has_written(),
         }
@@ -376,7 +376,7 @@ impl Stream {
             raw::ap_input_mode_t_AP_MODE_GETLINE => {
                 // SAFETY: both are live; a line is as long as httpd allows.
                 let status =
-                    unsafe { raw::apr_brigade_split_line(to.as_ptr(), self.written.as_ptr(), asked.block, LINE) };
+                    unsafe { raw::apr_brigade_split_line(to.as_ptr(), self.written.as_ptr(), asked.block, CHUNK) };
                 self.waiting = 0;
                 return status;
             }
@@ -427,7 +427,7 @@ fn is_again(status: i32) -> bool {
     status == libc::EAGAIN
 }
 
-fn failure(filter: Filter<'_>, status: i32) -> FilterError {
+fn failure(filter: Filter<'_>, status: i32) -> StreamError {
     let gone = filter.request().is_some_and(|request| request.connection().is_gone(status));
-    FilterError { status, gone }
+    StreamError { status, gone }
 }

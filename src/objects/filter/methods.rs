@@ -86,19 +86,7 @@ fn read_some<'i>(this: This<'_, 'i>, arguments: &Arguments<'i>, line: bool) -> R
 
 fn write<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(1, 1)?;
-    let data = arguments.required(0)?;
-    if data.is_str() {
-        give_out(this, data.to_utf8()?.as_bytes())
-    } else if data.is_bytes() {
-        give_out(this, data.to_bytes()?)
-    } else if data.has_buffer() {
-        data.with_buffer(|bytes| give_out(this, bytes))?
-    } else {
-        Err(Raised::type_error(
-            this.attached(),
-            format!("write() argument 1 must be str or a bytes-like object, not {}", data.type_name()),
-        ))
-    }
+    arguments.required(0)?.with_written(|bytes| give_out(this, bytes))
 }
 
 fn give_out<'i>(this: This<'_, 'i>, data: &[u8]) -> Result<Object<'i>, Raised> {

@@ -11,18 +11,7 @@ pub fn write<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<
     arguments.expect(1, 2)?;
     let data = arguments.required(0)?;
     let flush = arguments.flag_or(1, true)?;
-    if data.is_str() {
-        send(this, data.to_utf8()?.as_bytes(), flush)
-    } else if data.is_bytes() {
-        send(this, data.to_bytes()?, flush)
-    } else if data.has_buffer() {
-        data.with_buffer(|bytes| send(this, bytes, flush))?
-    } else {
-        Err(Raised::type_error(
-            this.attached(),
-            format!("write() argument 1 must be str or a bytes-like object, not {}", data.type_name()),
-        ))
-    }
+    data.with_written(|bytes| send(this, bytes, flush))
 }
 
 pub fn flush<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
