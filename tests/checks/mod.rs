@@ -3,7 +3,7 @@
 // Every test program has the whole of this and uses a part of it.
 #![allow(dead_code)]
 
-use crate::fixture::{Httpd, Mpm, Response, Server};
+use crate::fixture::{Httpd, Mpm, Response, Server, dedent};
 
 /// What the handlers begin with.
 const CHECKS: &str = r#"
@@ -29,17 +29,11 @@ def filled(*pairs):
 
 /// A server whose /t runs `check(req)` of the source and says "passed" if it returns.
 pub fn serving(mpm: Mpm, check: &str) -> Httpd {
-    let check = dedented(check);
+    let check = dedent(check);
     let handler = format!(
         "{CHECKS}\n{check}\ndef handler(req):\n    check(req)\n    req.write('passed')\n    return apache.OK\n"
     );
     Httpd::new(mpm).handler("t", &handler)
-}
-
-fn dedented(text: &str) -> String {
-    let lines = || text.lines().filter(|line| !line.trim().is_empty());
-    let margin = lines().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
-    text.lines().map(|line| line.get(margin..).unwrap_or_default().to_owned() + "\n").collect()
 }
 
 /// Runs `check(req)` in one process.

@@ -3,20 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use crate::fixture::{Mpm, has_module};
+use crate::fixture::{Mpm, has_module, make_certificate};
 use crate::{logged_nothing, other, site};
-
-/// A certificate of its own for a server, made for this test.
-fn make_certificate(server: &std::path::Path) {
-    let output = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other.test", "-keyout"])
-        .arg(server.join("key.pem"))
-        .arg("-out")
-        .arg(server.join("cert.pem"))
-        .output()
-        .expect("openssl runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
 
 #[test]
 fn tls_is_below() {
@@ -25,7 +13,7 @@ fn tls_is_below() {
         return;
     }
     let certificate = tempfile();
-    make_certificate(&certificate);
+    make_certificate(&certificate, "other.test");
     let programs = r#"
         def secure(conn):
             line = conn.readline()

@@ -2,30 +2,21 @@
 
 use std::net::SocketAddr;
 
-use crate::fixture::{HttpError, Httpd, for_each_mpm};
+use crate::fixture::{HttpError, Httpd, example, for_each_mpm};
 use crate::{after, logged_nothing};
 
-/// An example of docs/connections.md: the one that begins with `# NAME`, without that line.
-#[track_caller]
-fn example(name: &str) -> String {
-    let page = include_str!("../../docs/connections.md");
-    let start = format!("\n# {name}\n");
-    let mut found = page.split("```").filter_map(|block| Some(block.split_once(&start)?.1));
-    let text = found.next().unwrap_or_else(|| panic!("docs/connections.md has no example {name}"));
-    assert!(found.next().is_none(), "docs/connections.md has two examples {name}");
-    text.to_owned()
-}
+const PAGE: &str = include_str!("../../docs/connections.md");
 
 for_each_mpm! {
     fn the_examples_work(mpm) {
         let httpd = ["echo", "gate", "greet"].iter().fold(Httpd::new(mpm), |httpd, name| {
-            httpd.file(format!("lib/{name}.py"), example(&format!("{name}.py")).replace("192.0.2.1", "127.0.0.9"))
+            httpd.file(format!("lib/{name}.py"), example(PAGE, &format!("{name}.py")).replace("192.0.2.1", "127.0.0.9"))
         });
         let httpd = httpd
             .binary_file("doc.txt", "Hello, world!")
             .config("PythonPath \"['${HTDOCS}/lib'] + sys.path\"")
-            .config(example("echo.conf").replace("127.0.0.1:7000", "127.0.0.2:${PORT}"))
-            .file("lib/closed.py", example("gate.py").replace("192.0.2.1", "127.0.0.1"));
+            .config(example(PAGE, "echo.conf").replace("127.0.0.1:7000", "127.0.0.2:${PORT}"))
+            .file("lib/closed.py", example(PAGE, "gate.py").replace("192.0.2.1", "127.0.0.1"));
         let server = [("3", "greet", "greet"), ("4", "http", "gate"), ("5", "http", "closed")]
             .iter()
             .fold(httpd, |httpd, (address, protocol, module)| {

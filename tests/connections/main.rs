@@ -8,7 +8,7 @@ mod examples;
 
 use std::net::SocketAddr;
 
-use fixture::{Httpd, Mpm, RawConnection, Server, for_each_lasting_mpm, for_each_mpm};
+use fixture::{Httpd, Mpm, RawConnection, Server, dedent, for_each_lasting_mpm, for_each_mpm, logged_nothing};
 
 /// The module `c` begins with this.
 const COMMON: &str = r#"
@@ -39,18 +39,12 @@ def connectionhandler(conn):
 /// A server that speaks HTTP at its own address, and gives the connections to another one, 127.0.0.2, to this handler of `c`.
 fn site(mpm: Mpm, handler: &str, programs: &str) -> Httpd {
     Httpd::new(mpm)
-        .file("lib/c.py", format!("{COMMON}\n{}", dedented(programs)))
+        .file("lib/c.py", format!("{COMMON}\n{}", dedent(programs)))
         .binary_file("doc.txt", "Hello, world!")
         .config("PythonPath \"['${HTDOCS}/lib'] + sys.path\"\nPythonOption scratch ${SCRATCH}\nListen 127.0.0.2:${PORT}")
         // The server may speak first.
         .config("AcceptFilter http none")
         .config(format!("<VirtualHost 127.0.0.2:${{PORT}}>\nServerName other.test\nPythonConnectionHandler {handler}\n</VirtualHost>"))
-}
-
-fn dedented(text: &str) -> String {
-    let lines = || text.lines().filter(|line| !line.trim().is_empty());
-    let margin = lines().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
-    text.lines().map(|line| line.get(margin..).unwrap_or_default().to_owned() + "\n").collect()
 }
 
 fn other(server: &Server) -> SocketAddr {
@@ -72,15 +66,6 @@ fn after(server: &Server, bytes: &str) -> String {
 fn still_serves(server: &Server, children: &[u32]) {
     assert_eq!(server.get("/doc.txt").text(), "Hello, world!");
     assert_eq!(server.child_pids(), children);
-}
-
-/// Nothing was logged as an error or a warning.
-#[track_caller]
-fn logged_nothing(server: &Server) {
-    let found = [":crit]", ":error]", ":warn]"].into_iter().flat_map(|level| server.log_lines(level));
-    // prefork's about children that are all busy.
-    let found: Vec<_> = found.filter(|line| !line.contains("AH00161")).collect();
-    assert!(found.is_empty(), "{found:#?}");
 }
 
 for_each_lasting_mpm! {

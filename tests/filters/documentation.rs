@@ -1,18 +1,14 @@
 //! The examples of docs/filters.md, as they stand there.
 
-use crate::fixture::{Httpd, for_each_mpm};
+use crate::fixture::{Httpd, example, for_each_mpm};
 use crate::{got, logged_nothing, posted};
 
 const PAGE: &str = include_str!("../../docs/filters.md");
 
-/// The example that begins with `# NAME`, without that line. /srv/www is the document root.
+/// An example of the page. /srv/www is the document root.
 #[track_caller]
-fn example(name: &str) -> String {
-    let start = format!("\n# {name}\n");
-    let mut found = PAGE.split("```").filter_map(|block| Some(block.split_once(&start)?.1));
-    let text = found.next().unwrap_or_else(|| panic!("docs/filters.md has no example {name}"));
-    assert!(found.next().is_none(), "docs/filters.md has two examples {name}");
-    text.replace("/srv/www", "${HTDOCS}")
+fn placed(name: &str) -> String {
+    example(PAGE, name).replace("/srv/www", "${HTDOCS}")
 }
 
 for_each_mpm! {
@@ -23,10 +19,10 @@ for_each_mpm! {
         assert_eq!(all, modules.len());
         let httpd = modules
             .iter()
-            .fold(Httpd::new(mpm), |httpd, name| httpd.file(format!("lib/{name}.py"), example(&format!("{name}.py"))))
+            .fold(Httpd::new(mpm), |httpd, name| httpd.file(format!("lib/{name}.py"), placed(&format!("{name}.py"))))
             .config("PythonPath \"['${HTDOCS}/lib'] + sys.path\"")
-            .config(example("shout.conf"))
-            .config(example("body.conf"));
+            .config(placed("shout.conf"))
+            .config(placed("body.conf"));
         let httpd = ["lines", "first_line", "banner"].iter().fold(httpd, |httpd, name| {
             httpd
                 .config(format!("<Directory \"${{HTDOCS}}/{name}\">\nPythonOutputFilter {name} X\nSetOutputFilter X\n</Directory>"))

@@ -17,7 +17,7 @@ mod tls;
 
 use std::time::Duration;
 
-use fixture::{Httpd, Mpm, Response, Server};
+use fixture::{Httpd, Mpm, Response, Server, dedent, logged_nothing};
 
 /// The module `f` begins with this.
 const COMMON: &str = r#"
@@ -80,7 +80,7 @@ def echo(req):
 /// A server with the module `f` of these programs. Below each of its routes lie the files of `docs`, /program and /echo.
 fn site(mpm: Mpm, programs: &str) -> Httpd {
     Httpd::new(mpm)
-        .file("lib/f.py", format!("{COMMON}\n{}", dedented(programs)))
+        .file("lib/f.py", format!("{COMMON}\n{}", dedent(programs)))
         .binary_file("docs/doc.txt", "Hello, world!")
         .binary_file("docs/page.html", "<p>Hello</p>")
         .config(
@@ -97,12 +97,6 @@ fn site(mpm: Mpm, programs: &str) -> Httpd {
             </Files>
             "#,
         )
-}
-
-fn dedented(text: &str) -> String {
-    let lines = || text.lines().filter(|line| !line.trim().is_empty());
-    let margin = lines().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
-    text.lines().map(|line| line.get(margin..).unwrap_or_default().to_owned() + "\n").collect()
 }
 
 /// The route /NAME with these directives.
@@ -140,16 +134,6 @@ fn posted(server: &Server, path: &str, body: impl AsRef<[u8]>) -> String {
 fn is_ok(server: &Server, path: &str, response: &Response) -> String {
     assert_eq!(response.status, 200, "{path}: {response:?}\n{}", server.log());
     response.text()
-}
-
-/// Nothing was logged as an error or a warning since the log was last forgotten.
-#[track_caller]
-fn logged_nothing(server: &Server) {
-    let levels = [":emerg]", ":alert]", ":crit]", ":error]", ":warn]"];
-    let found = levels.iter().flat_map(|level| server.log_lines(level));
-    // prefork's about children that are all busy.
-    let found: Vec<_> = found.filter(|line| !line.contains("AH00161")).collect();
-    assert!(found.is_empty(), "{found:#?}");
 }
 
 /// A client that does not give up while much is moved on a busy machine.

@@ -1,9 +1,8 @@
 //! Filters over TLS, whose buckets are good for a moment only, and over HTTP/2.
 
-use std::path::Path;
 use std::process::Command;
 
-use crate::fixture::{Mpm, has_module};
+use crate::fixture::{Mpm, has_module, make_certificate};
 use crate::{input, logged_nothing, output, site};
 
 const PROGRAMS: &str = r#"
@@ -38,17 +37,6 @@ fn curl(arguments: &[&str], url: &str) -> Vec<u8> {
     output.stdout
 }
 
-fn make_certificate(folder: &Path) {
-    let output = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout"])
-        .arg(folder.join("key.pem"))
-        .arg("-out")
-        .arg(folder.join("cert.pem"))
-        .output()
-        .expect("openssl runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 #[test]
 fn bodies_and_responses_over_tls_and_http_2() {
     if !has_module("ssl") || !has_module("http2") {
@@ -69,7 +57,7 @@ fn bodies_and_responses_over_tls_and_http_2() {
     }
     let folder = std::env::temp_dir().join(format!("mod_python-filters-tls-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
-    make_certificate(&folder);
+    make_certificate(&folder, "localhost");
     let body: Vec<u8> = (0..300_000u32).map(|at| b'a' + (at.wrapping_mul(2_654_435_761) >> 24) as u8 % 26).collect();
     std::fs::write(folder.join("body"), &body).expect("a file");
     let names = ["passes_twice", "reads_and_passes", "slowly", "upper"];
