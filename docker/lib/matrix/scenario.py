@@ -64,6 +64,7 @@ class Scenario:
         self._stored = self._unsure = 0
 
     def play(self) -> None:
+        self._guarded()
         self._steady("steady")
         self._graceful()
         self._steady("after the graceful restart")
@@ -109,6 +110,13 @@ class Scenario:
     def _note(self, step: str) -> None:
         self._result.steps.append(step)
 
+    def _guarded(self) -> None:
+        """Where root's httpd reads its configuration, a handler's user cannot put another one."""
+        if self._served.is_root():
+            words = "find /run/mod_python -writable -name httpd.conf; [ ! -w /run/mod_python ] || echo /run/mod_python"
+            writable = self._served.run_as("33:33", words)
+            must(not writable, f"the user of handlers can replace root's configuration: it can write to {' and '.join(writable.split())}")
+
     def _steady(self, name: str) -> None:
         """Every request is answered."""
         self._phase(name)
@@ -136,7 +144,7 @@ class Scenario:
         self._note(f"graceful restart: {facts['answered']} requests, none failed")
 
     def _killed_child(self) -> None:
-        """What it was answering is lost, nothing else; another child takes its place."""
+        """What it was answering is lost, nothing else: others answer, or another child if there is only one."""
         self._phase("killed child")
         self._served.kill_children(1)
         time.sleep(MOMENT)

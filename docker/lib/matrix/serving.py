@@ -21,6 +21,8 @@ POLL = 0.2
 # How often a look is taken at whether the server still runs at all.
 LOOK = 1.0
 MEMORY = "1g"
+# A handler that does nothing but log does not fill the disk.
+LOG = ["--log-driver", "json-file", "--log-opt", "max-size=64m"]
 
 # The children of httpd, which is process 1 of its container; and the death of the first $1 of them, told.
 CHILDREN = 'for s in /proc/[0-9]*/stat; do read -r pid _ _ parent _ <"$s" && [ "$parent" = 1 ] && echo "$pid"; done 2>/dev/null; true'
@@ -100,6 +102,14 @@ class Container:
         finally:
             self.docker.forget(process)
 
+    def is_root(self) -> bool:
+        """Whether httpd's parent is root's."""
+        return self.docker.call("exec", self.name, "id", "-u") == "0"
+
+    def run_as(self, user: str, words: str) -> str:
+        """What a line of shell prints in there, as another user."""
+        return self.docker.call("exec", "--user", user, self.name, "bash", "-c", f"{words}; true")
+
     def read(self, path: str) -> str:
         """Text of the files that match, one after the other."""
         return self.docker.call("exec", self.name, "bash", "-c", f"cat {path} 2>/dev/null; true")
@@ -137,7 +147,7 @@ def server(
     settings = {"MPM": cell.model, "GIL": cell.gil, **environment}
     docker.call(
         "create", "--name", name, *docker.label(cell.name), "--network", network, "--network-alias", "server",
-        "--memory", MEMORY, "--memory-swap", MEMORY, "--pids-limit", "1024", "--no-healthcheck",
+        "--memory", MEMORY, "--memory-swap", MEMORY, "--pids-limit", "1024", "--no-healthcheck", *LOG,
         *(ITK_RIGHTS if cell.model == "itk" else []),
         *(part for key, value in settings.items() for part in ("--env", f"{key}={value}")), image,
     )  # fmt: skip
