@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use fixture::{Httpd, Mpm, Server, for_each_lasting_mpm, for_each_mpm, wait_until};
+use fixture::{Httpd, Mpm, Server, for_each_lasting_mpm, for_each_mpm, has_own_gil, wait_until};
 
 /// Serves `/check`, a handler that ends well if the body of `check(req)` does; `ok()` sends the request.
 fn checking(mpm: Mpm, body: &str) -> Httpd {
@@ -303,6 +303,10 @@ fn files_are_described() {
 for_each_lasting_mpm! {
     /// Where Python has own GILs (3.12), each interpreter's exit functions run on a thread of their own.
     fn exit_functions_run_under_a_gil_of_their_own(mpm) {
+        // A single GIL for all leaves nothing to see.
+        if !has_own_gil() {
+            return;
+        }
         let source = r#"
             import os
             from mod_python import apache
@@ -316,16 +320,13 @@ for_each_lasting_mpm! {
                 req.write('ok')
                 return apache.OK
         "#;
-        let httpd = Httpd::new(mpm)
+        let server = Httpd::new(mpm)
             .children(1)
             .config("PythonInterpreterOptions * gil=own")
             .handler("check", source)
             .vhost("a.test", "")
-            .vhost("b.test", "");
-        if !httpd.configtest().accepted {
-            return;
-        }
-        let server = httpd.start();
+            .vhost("b.test", "")
+            .start();
         for host in ["a.test", "b.test"] {
             let response = server.request("GET", "/check").host(host).send();
             assert_eq!(response.text(), "ok", "{}", server.log());

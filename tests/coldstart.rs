@@ -6,8 +6,8 @@ mod who;
 use std::collections::BTreeSet;
 use std::thread;
 
-use fixture::{Httpd, Mpm, Server};
-use who::{Answer, distinct, has_own_gil, site};
+use fixture::{Httpd, Mpm, Server, has_own_gil};
+use who::{Answer, distinct, site};
 
 const THREADS: usize = 12;
 const HOSTS: [&str; 2] = ["a.test", "b.test"];

@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use fixture::{Httpd, Mpm, Server, for_each_mpm, wait_until};
+use fixture::{HttpError, Httpd, Mpm, Server, for_each_mpm, wait_until};
 
 /// Serves `/NAME` with `PythonHandler TEXT` for each pair; the modules are looked for in the folder `lib`.
 fn routes(httpd: Httpd, routes: &[(&str, &str)]) -> Httpd {
@@ -396,16 +396,26 @@ fn subrequests_and_error_documents_are_requests_too() {
 for_each_mpm! {
     fn one_connection_carries_many_requests(mpm) {
         let server = echo(mpm).children(1).config("MaxKeepAliveRequests 0").start();
-        // event closes idle connections as long as none of its threads has come to rest
+        // event closes idle connections as long as none of its threads has come to rest: a busy machine has that now and then.
         server.get("/echo/first");
+        let mut connections = 1;
         let mut connection = server.raw();
         for i in 0..300 {
             let request = server.request(if i % 3 == 0 { "POST" } else { "GET" }, format!("/echo/{i}")).keep_alive();
-            let response = connection.exchange(&if i % 3 == 0 { request.body(b"unread") } else { request });
+            let request = if i % 3 == 0 { request.body(b"unread") } else { request };
+            let response = connection.try_exchange(&request).unwrap_or_else(|error| {
+                assert!(matches!(error, HttpError::NoResponse) && mpm.is_threaded(), "request {i}: {error}");
+                connections += 1;
+                connection = server.raw();
+                connection.exchange(&request)
+            });
             assert_eq!((response.status, response.text()), (200, format!("/echo/{i}\n")));
         }
 
+        assert!(connections < 4, "{connections} connections for 300 requests");
+
         // Pipelined: sent at once, answered in order
+        let mut connection = server.raw();
         let request = |i| server.request("GET", format!("/echo/{i}"));
         let requests: Vec<_> = (0..50).map(|i| request(i).keep_alive().to_bytes()).collect();
         connection.send(requests.concat()).send(request(50).to_bytes());

@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use fixture::{Httpd, Mpm, Server, for_each_mpm};
+use fixture::{Httpd, Mpm, Server, for_each_mpm, has_own_gil};
 
 /// Counts in a file, one step at a time under the lock of a key, slowly enough that others would come between.
 const COUNT: &str = r#"
@@ -173,16 +173,17 @@ for_each_mpm! {
 for_each_mpm! {
     /// Where Python has own GILs (3.12), nothing but the mutex keeps two interpreters of a child apart.
     fn interpreters_with_gils_of_their_own_wait_for_each_other(mpm) {
-        let httpd = Httpd::new(mpm)
+        // A single GIL for all leaves nothing to see.
+        if !has_own_gil() {
+            return;
+        }
+        let server = Httpd::new(mpm)
             .config("PythonInterpreterOptions * gil=own")
             .handler("count", COUNT)
             .handler("try", TRY)
             .vhost("a.test", "")
-            .vhost("b.test", "");
-        if !httpd.configtest().accepted {
-            return;
-        }
-        let server = httpd.start();
+            .vhost("b.test", "")
+            .start();
         count_at_once(&server, &["a.test", "b.test"]);
         assert_eq!(server.get("/try").status, 200, "{}", server.log());
     }

@@ -13,14 +13,13 @@ mod requests;
 mod sites;
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
-use std::{fs, io};
 
 use answer::{Answer, Differences};
 use differences::{DIFFERENCES, SOMETIMES};
-use fixture::{Mpm, debians_mod_python};
+use fixture::{Mpm, debians_mod_python, not_tested};
 use sites::Site;
 
 /// How often a request is sent to mod_python 3.5 whose answer is not what it mostly is.
@@ -31,13 +30,7 @@ const TRIES: usize = 4;
 #[track_caller]
 fn compare(site: &Site, mpm: Mpm) {
     let Some(peer) = debians_mod_python() else {
-        // Past the test harness, which shows only what failing tests print.
-        let _ = writeln!(
-            io::stderr(),
-            "comparison of {}: not done, since mod_python 3.5 is not installed (Debian 12: libapache2-mod-python)",
-            site.name
-        );
-        return;
+        return not_tested("mod_python 3.5 is not installed (Debian 12: libapache2-mod-python)");
     };
     let ours = site.httpd(mpm).start();
     let theirs = site.httpd(mpm).peer(peer).start();

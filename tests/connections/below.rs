@@ -3,14 +3,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use crate::fixture::{Mpm, has_module, make_certificate};
+use crate::fixture::{Mpm, has_module, make_certificate, not_tested};
 use crate::{logged_nothing, other, site};
 
 #[test]
 fn tls_is_below() {
     if !has_module("ssl") || Command::new("openssl").arg("version").output().is_err() {
-        eprintln!("not tested: this httpd has no mod_ssl, or there is no openssl");
-        return;
+        return not_tested("this httpd has no mod_ssl, or there is no openssl");
     }
     let certificate = tempfile();
     make_certificate(&certificate, "other.test");
@@ -67,13 +66,11 @@ fn tempfile() -> std::path::PathBuf {
 #[test]
 fn http_2_streams_are_no_connections() {
     if !has_module("http2") {
-        eprintln!("not tested: this httpd has no mod_http2");
-        return;
+        return not_tested("this httpd has no mod_http2");
     }
     let curl = Command::new("curl").arg("-V").output();
     if !curl.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("HTTP2")) {
-        eprintln!("not tested: there is no curl that speaks HTTP/2");
-        return;
+        return not_tested("there is no curl that speaks HTTP/2");
     }
     let programs = r#"
         def counts(conn):

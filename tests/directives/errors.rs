@@ -1,7 +1,7 @@
 //! What is said about a wrong directive: its name, what is wrong, what is allowed; httpd adds the file and the line.
 
-use crate::fixture::{Httpd, Mpm};
-use crate::who::{has_own_gil, site};
+use crate::fixture::{Httpd, Mpm, has_own_gil};
+use crate::who::site;
 
 /// Lines of a configuration, and what the message about the last one has to contain.
 const WRONG: &[(&str, &[&str])] = &[

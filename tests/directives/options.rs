@@ -1,7 +1,7 @@
 //! `PythonInterpreterOptions` and `PythonAutoReload`: what they do to a running server.
 
-use crate::fixture::{Mpm, eventually, for_each_mpm};
-use crate::who::{ask, has_own_gil, site};
+use crate::fixture::{Mpm, eventually, for_each_mpm, has_own_gil};
+use crate::who::{ask, site};
 
 for_each_mpm! {
     fn a_gil_mode_is_that_of_the_name(mpm) {

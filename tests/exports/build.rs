@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::fixture::{http_includes, module_under_test, python_version};
+use crate::fixture::{http_includes, module_under_test, prebuilt, python_version};
 
-/// The module file, built once for the test process.
+/// The module file, built once for the test process unless it was built ahead.
 pub fn caller() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
+        if let Some(module) = prebuilt("caller") {
+            return module;
+        }
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let module = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mod_caller-{}.so", std::process::id()));
         let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());

@@ -1,6 +1,6 @@
 //! Filters over requests' bodies.
 
-use crate::fixture::{Mpm, for_each_mpm, has_module};
+use crate::fixture::{Mpm, for_each_mpm, has_module, not_tested};
 use crate::{input, is_ok, logged_nothing, make_executable, posted, route, site};
 
 const PROGRAMS: &str = r#"
@@ -330,8 +330,7 @@ fn two_filters_and_those_of_httpd() {
 #[test]
 fn a_program_of_another_process_reads_what_the_filter_has_made() {
     if !has_module("cgi") {
-        eprintln!("not tested: this httpd has no mod_cgi");
-        return;
+        return not_tested("this httpd has no mod_cgi");
     }
     let script = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nexec cat\n";
     let server = input(site(Mpm::Prefork, PROGRAMS), &["upper", "late", "bit_by_bit"])

@@ -1,6 +1,6 @@
 //! Filters over responses of every origin, behind and in front of httpd's own filters.
 
-use crate::fixture::{Framing, HttpError, Mpm, Server, for_each_lasting_mpm, for_each_mpm, has_module};
+use crate::fixture::{Framing, HttpError, Mpm, Server, for_each_lasting_mpm, for_each_mpm, has_module, not_tested};
 use crate::{got, is_ok, logged_nothing, make_executable, output, route, site};
 
 /// Some megabytes, of which no part is like another.
@@ -336,8 +336,7 @@ for_each_lasting_mpm! {
 #[test]
 fn over_a_program_of_another_process() {
     if !has_module("cgi") {
-        eprintln!("not tested: this httpd has no mod_cgi");
-        return;
+        return not_tested("this httpd has no mod_cgi");
     }
     let script = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nfirst '\n\
                   read -r seen <\"$SEEN\"\nprintf second\n";
@@ -365,8 +364,7 @@ fn over_a_program_of_another_process() {
 #[test]
 fn a_program_that_falls_silent_breaks_the_response_off() {
     if !has_module("cgi") {
-        eprintln!("not tested: this httpd has no mod_cgi");
-        return;
+        return not_tested("this httpd has no mod_cgi");
     }
     let script = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nfirst '\nread -r seen <\"$SEEN\"\n";
     let programs = r#"
@@ -423,8 +421,7 @@ fn one_that_is_declared_under_the_name_of_another() {
 #[test]
 fn over_a_proxied_response() {
     if !has_module("proxy_http") {
-        eprintln!("not tested: this httpd has no mod_proxy_http");
-        return;
+        return not_tested("this httpd has no mod_proxy_http");
     }
     let server = site(Mpm::Event, "")
         .module("proxy")

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::fixture::{Mpm, has_module, make_certificate};
+use crate::fixture::{Mpm, has_module, make_certificate, not_tested};
 use crate::{input, logged_nothing, output, site};
 
 const PROGRAMS: &str = r#"
@@ -40,20 +40,17 @@ fn curl(arguments: &[&str], url: &str) -> Vec<u8> {
 #[test]
 fn bodies_and_responses_over_tls_and_http_2() {
     if !has_module("ssl") || !has_module("http2") {
-        eprintln!("not tested: this httpd has no mod_ssl or no mod_http2");
-        return;
+        return not_tested("this httpd has no mod_ssl or no mod_http2");
     }
     if !Command::new("curl")
         .arg("-V")
         .output()
         .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("HTTP2"))
     {
-        eprintln!("not tested: there is no curl that speaks HTTP/2");
-        return;
+        return not_tested("there is no curl that speaks HTTP/2");
     }
     if Command::new("openssl").arg("version").output().is_err() {
-        eprintln!("not tested: there is no openssl");
-        return;
+        return not_tested("there is no openssl");
     }
     let folder = std::env::temp_dir().join(format!("mod_python-filters-tls-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");

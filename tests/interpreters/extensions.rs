@@ -1,7 +1,7 @@
 //! Extension modules of the standard library in several interpreters at once.
 
-use crate::fixture::{Httpd, Mpm, for_each_mpm};
-use crate::who::{has_own_gil, site};
+use crate::fixture::{Httpd, Mpm, for_each_mpm, has_own_gil};
+use crate::who::site;
 
 const HOSTS: [&str; 5] = ["localhost", "a.test", "b.test", "c.test", "main.test"];
 

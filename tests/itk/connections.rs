@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::fixture::{Httpd, Mpm, python_version, wait_until};
-use crate::who::{self, Answer, ask, distinct, has_own_gil, site};
+use crate::fixture::{Httpd, Mpm, has_own_gil, python_version, wait_until};
+use crate::who::{self, Answer, ask, distinct, site};
 use crate::{PROBE, SOON, itk_tests, leaving, left, over_one_connection, two_users};
 
 itk_tests! {

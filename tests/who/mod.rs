@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fixture::{Httpd, Mpm, Request, Response, Server, python_version, wait_until};
+use crate::fixture::{Httpd, Mpm, Request, Response, Server, wait_until};
 
 /// The module `who`. Its `module` is another text for each time that it is imported into an interpreter.
 pub const WHO: &str = r#"
@@ -119,9 +119,4 @@ pub fn ask_all(server: &Server, children: &[u32], request: impl Fn(usize) -> Req
 /// What is the same in none of these answers appears once here.
 pub fn distinct<T: Ord>(answers: &[Answer], what: impl Fn(&Answer) -> T) -> BTreeSet<T> {
     answers.iter().map(what).collect()
-}
-
-/// Whether an interpreter can have a GIL of its own.
-pub fn has_own_gil() -> bool {
-    python_version() >= (3, 12)
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ from .systems import Cell
 THREADS = 3
 MEMORY = "2g"
 PROCESSES = 2048
+# So much of what a program prints is kept: what its failed tests said comes last.
+LINES = 100_000
 
 # The tests of a process model are named after it. The one-child cell also runs what is no process model's: those tests
 # choose one that suits them.
@@ -32,6 +35,7 @@ ITK_TEST_RIGHTS = [*ITK_RIGHTS, "--cap-add", "SYS_PTRACE"]
 
 SCRIPT = """
 cd /tmp
+export MOD_PYTHON_TEST_SKIPS=/tmp/skips
 total=0
 for program in /tests/*; do total=$((total + $("$program" --list "$@" 2>/dev/null | grep -c ': test$'))); done
 echo "=== total $total"
@@ -40,6 +44,7 @@ for program in /tests/*; do
     "$program" --test-threads "$THREADS" "$@" 2>&1
     echo "=== end ${program##*/} $?"
 done
+[ ! -e "$MOD_PYTHON_TEST_SKIPS" ] || sed 's/^/=== not done /' "$MOD_PYTHON_TEST_SKIPS"
 """
 
 
@@ -72,17 +77,21 @@ class Reader:
         self._tell = tell
         self._program = ""
         self._failed: list[str] = []
-        self._lines: list[str] = []
-        self.complete = False
+        self._lines: deque[str] = deque(maxlen=LINES)
         self._programs = 0
+        self._not_done: list[str] = []
 
     def line(self, line: str) -> None:
         if mark := re.match(r"=== total (\d+)$", line):
             self.run.total = int(mark[1])
         elif mark := re.match(r"=== begin (\S+)$", line):
-            self._program, self._failed, self._lines = mark[1], [], []
+            self._program, self._failed = mark[1], []
+            self._lines.clear()
         elif mark := re.match(r"=== end (\S+) (\d+)$", line):
             self._end(mark[1], int(mark[2]))
+        elif mark := re.match(r"=== not done (.+)$", line):
+            # It has passed, as far as its program knows.
+            self._not_done.append(mark[1])
         else:
             self._lines.append(line)
             if result := re.match(r"test (\S+)(?: - should panic)? \.\.\. (ok|FAILED)$", line):
@@ -113,6 +122,11 @@ class Reader:
             self.run.failures.append(TestFailure("the cell", cause))
         elif not self._programs:
             self.run.failures.append(TestFailure("the cell", "there are no test programs in the image"))
+        elif not self.run.total:
+            self.run.failures.append(TestFailure("the cell", "no test is named after its process model"))
+        elif self._not_done:
+            tests = "\n".join(self._not_done)
+            self.run.failures.append(TestFailure("tests were not done for want of something in the image", tests))
         elif not self.run.failures and self.run.passed != self.run.total:
             gap = f"{self.run.passed} tests passed, {self.run.total} were to run"
             self.run.failures.append(TestFailure("the cell", gap))
@@ -128,7 +142,12 @@ def section(text: str, name: str) -> str:
 def run_tests(docker: Docker, cell: Cell, image: str, tell: Callable[[str], None]) -> TestRun:
     """Runs the tests of a cell in a container of its own without a network."""
     container = docker.name(cell.name.replace(" ", "-"))
-    environment = {"THREADS": str(THREADS), "MOD_PYTHON_SO": "/usr/lib/apache2/modules/mod_python.so", "TMPDIR": "/tmp"}
+    environment = {
+        "THREADS": str(THREADS),
+        "MOD_PYTHON_SO": "/usr/lib/apache2/modules/mod_python.so",
+        "MOD_PYTHON_TEST_MODULES": "/modules",
+        "TMPDIR": "/tmp",
+    }
     if cell.gil == "own":
         environment["MOD_PYTHON_TEST_GIL"] = "own"
     if cell.model == "itk":
