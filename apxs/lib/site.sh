@@ -178,7 +178,7 @@ write_app() {
     if [ "$APP_KIND" = site ]; then
         cat <<CONF
 DocumentRoot "$PLACE"
-<FilesMatch "^httpd\.conf$|^\.">
+<FilesMatch "^httpd\.conf$|^Dockerfile$|^\.">
     Require all denied
 </FilesMatch>
 CONF
@@ -206,8 +206,8 @@ DocumentRoot "$PLACE"
     Options FollowSymLinks
     Require all granted
 </Directory>
-# Files are served as they are; source, compiled code, copies that editors make, and hidden files never.
-<FilesMatch "\.py[cdo]?([~.].*)?$|^\.|~$">
+# Files are served as they are; source, compiled code, copies that editors make, a Dockerfile and hidden files never.
+<FilesMatch "\.py[cdo]?([~.].*)?$|^Dockerfile$|^\.|~$">
     Require all denied
 </FilesMatch>
 CONF

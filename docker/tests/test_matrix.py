@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
 from matrix import report
-from matrix.docker import DockerError, Files, walk
+from matrix.docker import Docker, DockerError, Files, end_group, walk
 from matrix.images import BuildError, context
 from matrix.report import Run
 from matrix.scenario import ScenarioResult
@@ -92,6 +92,14 @@ class TestOutput(unittest.TestCase):
     def test_no_test_programs_are_a_failure(self):
         self.assertEqual(len(self.read("=== total 0").failures), 1)
 
+    def test_programs_without_a_test_for_the_model_are_a_failure(self):
+        run = self.read("=== total 0\n=== begin smoke\nrunning 0 tests\n=== end smoke 0")
+        self.assertEqual([failure.output for failure in run.failures], ["no test is named after its process model"])
+
+    def test_a_test_that_was_not_done_is_a_failure_though_it_has_passed(self):
+        run = self.read("=== total 1\n=== begin smoke\ntest a ... ok\n=== end smoke 0\n=== not done a: there is no openssl")
+        self.assertEqual([failure.output for failure in run.failures], ["a: there is no openssl"])
+
     def test_every_model_has_a_filter(self):
         self.assertEqual(set(FILTERS), set(MODELS))
 
@@ -108,6 +116,9 @@ class Reports(unittest.TestCase):
             run.tell(result, state=state, tests=reader.over(None), scenario=ScenarioResult(["steady"]), versions={"httpd": "2.4.68"}, seconds=3)
         with tempfile.TemporaryDirectory() as folder:
             report.prepare(Path(folder) / "new")
+            (Path(folder) / "new/report.json").write_text("an earlier run's")
+            report.prepare(Path(folder) / "new")
+            self.assertEqual(list((Path(folder) / "new").iterdir()), [])
             report.write(run, Path(folder) / "new")
             facts = json.loads((Path(folder) / "new/report.json").read_text())
             page = (Path(folder) / "new/report.html").read_text()
@@ -191,6 +202,29 @@ class CommandLine(unittest.TestCase):
             ["--app", "."], ["--report", "/proc/nothing"], ["--app", "/nonexistent", "--requests", "x"]):
             done = self.run_matrix(*arguments)
             self.assertEqual(done.returncode, 2, arguments)
+
+
+class Ending(unittest.TestCase):
+    def test_a_cell_that_was_ended_starts_nothing_more(self):
+        docker = Docker()
+        docker._remove = lambda *_: None
+        self.assertIn("mod_python.cell=trixie event own", docker.label("trixie event own"))
+        docker.end_cell("trixie event own")
+        with self.assertRaisesRegex(DockerError, "trixie event own was ended"):
+            docker.label("trixie event own")
+        docker.label("trixie event shared")
+
+    def test_a_process_may_clean_up_before_it_is_killed(self):
+        for trap, cleaned in (("rm -f $1", True), ("", False)):
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder) / "left"
+                words = f"trap '{trap}' TERM; touch $1; echo; while [ -e $1 ]; do sleep 0.05; done"
+                process = Docker().spawn(["bash", "-c", words, "x", str(file)])
+                process.stdout.readline()
+                end_group(process)
+                self.assertIsNotNone(process.poll())
+                self.assertEqual(file.exists(), not cleaned)
+                Docker().forget(process)
 
 
 class FakeDocker:

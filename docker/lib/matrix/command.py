@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import report
 from .application import Application
-from .docker import Docker
+from .docker import RUN_LABEL, Docker
 from .images import Images
 from .report import Run
 from .scheduler import Scheduler
@@ -47,8 +47,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def default_jobs() -> int:
-    """Enough cells to keep the processors busy: half of the time a cell waits for what it has started."""
-    return min(8, 2 * (os.cpu_count() or 1) + 1)
+    """Enough cells to keep the processors busy, since half of the time a cell waits for what it has started; as many as there is memory
+    for, which most take a quarter of."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(8, 2 * (os.cpu_count() or 1) + 1, memory // (1 << 30)))
 
 
 def default_bundle() -> Path | None:
@@ -66,6 +68,9 @@ def main(arguments: list[str]) -> int:
     except Refusal as refusal:
         print(f"docker/matrix: {refusal}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("docker/matrix: interrupted before anything ran.", file=sys.stderr)
+        return 1
 
 
 def run(options: argparse.Namespace) -> int:
@@ -81,17 +86,20 @@ def run(options: argparse.Namespace) -> int:
     if bool(options.app) != bool(options.requests):
         raise Refusal("--app DIR and --requests FILE go together: what is served, and what is asked of it.")
     application = Application.load(options.app, options.requests) if options.app else None
-    try:
-        report.prepare(options.report)
-    except OSError as error:
-        raise Refusal(f"--report: {options.report} cannot be written to: {error.strerror}.") from None
     docker = Docker()
     docker.check()
-    images = Images(docker, REPOSITORY, options.ca, min(2, options.jobs))
+    try:
+        images = Images(docker, REPOSITORY, options.ca, min(2, options.jobs))
+    except OSError as error:
+        raise Refusal(f"{error.filename or REPOSITORY}, which a build needs, cannot be read: {error.strerror}.") from None
     images.check_disk()
     whole = Run(cells)
     if not whole.to_run:
         raise Refusal("nothing runs: " + "; ".join(f"{result.cell.name}: {result.cell.reason}" for result in whole.results) + ".")
+    try:
+        report.prepare(options.report)
+    except OSError as error:
+        raise Refusal(f"--report: {options.report} cannot be written to: {error.strerror}.") from None
     work = Check(docker, images, whole, application) if application else IntegrationTests(docker, images, whole)
 
     def interrupt(*_: object) -> None:
@@ -102,9 +110,11 @@ def run(options: argparse.Namespace) -> int:
         raise KeyboardInterrupt
 
     for number in INTERRUPTS:
-        signal.signal(number, interrupt)
+        # What nohup has it ignore stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
     begun = time.monotonic()
-    outcome, interrupted = ({}, "", ""), False
+    outcome, interrupted, clean = ({}, "", ""), False, False
     try:
         with Table(whole):
             Scheduler(docker, whole, work, options.jobs).work()
@@ -112,13 +122,16 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        docker.end()
+        clean = docker.end()
     whole.seconds = time.monotonic() - begun
     facts, section, words = outcome
     try:
         report.write(whole, options.report, facts, section)
     except OSError as error:
         print(f"docker/matrix: the report could not be written: {error}.", file=sys.stderr)
+    if not clean:
+        label = f"{RUN_LABEL}={docker.run_id}"
+        print(f"docker/matrix: Docker did not end all of it: docker ps -a --filter label={label}, docker network ls --filter label={label}.", file=sys.stderr)
     return summary(whole, words, options.report, interrupted)
 
 
@@ -133,6 +146,6 @@ def summary(whole: Run, words: str, folder: Path, interrupted: bool) -> int:
         for name, _ in result.problems:
             print(f"  {result.cell.name}: {name}")
     if interrupted:
-        print("docker/matrix: interrupted; nothing is left running.", file=sys.stderr)
+        print("docker/matrix: interrupted.", file=sys.stderr)
         return 1
     return 0 if whole.is_green else 1

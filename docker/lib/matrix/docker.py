@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tarfile
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ class Docker:
         self.run_id = uuid.uuid4().hex[:8]
         self.ending = threading.Event()
         self._processes: set[subprocess.Popen[bytes]] = set()
+        self._ended_cells: set[str] = set()
         self._lock = threading.Lock()
 
     def check(self) -> None:
@@ -91,7 +93,9 @@ class Docker:
                 pass
 
     def label(self, cell: str | None = None) -> list[str]:
-        """The options that mark a container or network as this run's, and a cell's."""
+        """The options that mark a container or network as this run's, and a cell's. Raises DockerError for a cell that was ended."""
+        if cell in self._ended_cells:
+            raise DockerError(f"the cell {cell} was ended")
         return ["--label", f"{RUN_LABEL}={self.run_id}", *(["--label", f"{CELL_LABEL}={cell}"] if cell else [])]
 
     def name(self, role: str) -> str:
@@ -102,6 +106,10 @@ class Docker:
             return bool(self.call("image", "inspect", "--format", "{{.Id}}", name))
         except DockerError:
             return False
+
+    def image_id(self, name: str) -> str:
+        """The number of an image, which stays its own when the name goes to another one. Raises DockerError."""
+        return self.call("image", "inspect", "--format", "{{.Id}}", name)
 
     def image_environment(self, name: str) -> dict[str, str]:
         """The environment that an image gives its containers."""
@@ -119,37 +127,34 @@ class Docker:
         except DockerError:
             pass
 
-    def end(self) -> None:
-        """Ends everything that this run has started, and refuses to start more."""
+    def end(self) -> bool:
+        """Ends everything that this run has started, and refuses to start more; says whether nothing of it is left."""
         with self._lock:
             self.ending.set()
             processes = list(self._processes)
         for process in processes:
-            kill_group(process)
+            end_group(process)
         # What a command that was just killed has asked for may still appear.
-        for _ in range(2):
+        for pause in (0, 0.5):
+            time.sleep(pause if processes else 0)
             self._remove(["ps", "--all"], ["rm", "--force", "--volumes"], f"{RUN_LABEL}={self.run_id}")
         self._remove(["network", "ls"], ["network", "rm"], f"{RUN_LABEL}={self.run_id}")
+        return not (self._found(["ps", "--all"], f"{RUN_LABEL}={self.run_id}") or self._found(["network", "ls"], f"{RUN_LABEL}={self.run_id}"))
 
     def end_cell(self, cell: str) -> None:
-        """Ends the containers of one cell, whatever they are doing."""
+        """Ends the containers of one cell, whatever they are doing; there are no more. One that was just asked for may still
+        appear: to be called again until the cell has come to its end."""
+        self._ended_cells.add(cell)
         self._remove(["ps", "--all"], ["rm", "--force", "--volumes"], f"{RUN_LABEL}={self.run_id}", f"{CELL_LABEL}={cell}")
 
-    @staticmethod
-    def _remove(listing: list[str], removal: list[str], *labels: str) -> None:
-        def docker(*arguments: str) -> str:
-            done = subprocess.run(
-                ["docker", *arguments], capture_output=True, text=True, timeout=END_LIMIT, start_new_session=True, stdin=subprocess.DEVNULL
-            )
-            return done.stdout
+    def _remove(self, listing: list[str], removal: list[str], *labels: str) -> None:
+        if found := self._found(listing, *labels):
+            last_call(*removal, *found)
 
+    @staticmethod
+    def _found(listing: list[str], *labels: str) -> list[str]:
         filters = [part for label in labels for part in ("--filter", f"label={label}")]
-        try:
-            if found := docker(*listing, "--quiet", *filters).split():
-                docker(*removal, *found)
-        except subprocess.TimeoutExpired:
-            # Docker hangs: there is nothing more to be done from here.
-            pass
+        return last_call(*listing, "--quiet", *filters).split()
 
 
 class Files:
@@ -204,6 +209,29 @@ def walk(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(each for each in folders if each != "__pycache__")
         yield here
         yield from (here / each for each in sorted(files) if (here / each).is_file())
+
+
+def last_call(*arguments: str) -> str:
+    """A docker command at the end of a run, when there are no others; nothing if Docker hangs."""
+    try:
+        return subprocess.run(
+            ["docker", *arguments], capture_output=True, text=True, timeout=END_LIMIT, start_new_session=True, stdin=subprocess.DEVNULL
+        ).stdout
+    except subprocess.TimeoutExpired:
+        return ""
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process with all that it has started: first in a way that lets it clean up."""
+    for signal_number, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 3)):
+        try:
+            os.killpg(process.pid, signal_number)
+            process.wait(patience)
+            return
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            pass
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

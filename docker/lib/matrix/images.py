@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from .docker import Docker, DockerError, kill_group, last_line
+from .docker import Docker, DockerError, end_group, kill_group, last_line
 from .systems import SYSTEMS, Refusal, System
 
 Progress = Callable[[str], None]
@@ -64,8 +64,10 @@ class Images:
             making = self._docker.spawn(["env", "ALLOW_STALE=1", str(self._repository / "docker/base"), system.suite])
             try:
                 _, said = making.communicate(timeout=BASE_LIMIT)
-                failure = None if making.returncode == 0 else last_line(said.decode(errors="replace"))
+                failure = None if making.returncode == 0 else last_line(said.decode(errors="replace")) or f"status {making.returncode}"
             except subprocess.TimeoutExpired:
+                # It leaves a system half made if it is killed outright.
+                end_group(making)
                 failure, said = f"not done after {BASE_LIMIT} s", b""
             finally:
                 self._docker.forget(making)
@@ -90,7 +92,7 @@ class Images:
     def cell(self, system: System, progress: Progress) -> str:
         """The same, with the test programs."""
         # First what is this system's alone: others need not wait for it.
-        arguments = {"IMAGE": self.itk(system, progress), "TESTS": self._tests(progress)}
+        arguments = {"IMAGE": self.itk(system, progress), "TOOLS": self._stage(system, "tools", progress), "TESTS": self._tests(progress)}
         return self._build(f"mod_python-cell:{system.name}", "docker/images/cell.Dockerfile", None, arguments, progress)
 
     def application(self, system: System, image: str, folder: Path, progress: Progress) -> str:
@@ -219,7 +221,9 @@ def checkout_files(repository: Path) -> list[str]:
         )  # fmt: skip
         names = listing.stdout.decode().split("\0")
     except (OSError, subprocess.CalledProcessError):
-        # An unpacked archive: everything but what a build leaves.
+        names = []
+    if "docker/Dockerfile" not in names:
+        # An unpacked archive, in another checkout perhaps: everything but what a build leaves.
         names = [
             str(path.relative_to(repository))
             for path in repository.rglob("*")

@@ -94,9 +94,11 @@ class Run:
 
 
 def prepare(folder: Path) -> None:
-    """Makes the report's folder, and sees that it can be written to. Raises OSError."""
+    """Makes the report's folder, sees that it can be written to, and removes what an earlier run left there. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").touch()
+    for name in ("report.json", "report.html"):
+        (folder / name).touch()
+        (folder / name).unlink()
 
 
 def write(run: Run, folder: Path, extra: dict | None = None, section: str = "") -> None:

@@ -78,11 +78,13 @@ class Scheduler:
     def _cell(self, result: Result, image: str, versions: dict[str, str]) -> None:
         """Runs one cell, for so long at most as its work may take."""
         name, limit = result.cell.name, self._work.limit
-        overdue = threading.Event()
+        overdue, done = threading.Event(), threading.Event()
 
         def end() -> None:
             overdue.set()
-            self._docker.end_cell(name)
+            while not done.is_set():
+                self._docker.end_cell(name)
+                done.wait(1)
 
         timer = threading.Timer(limit, end)
         timer.start()
@@ -95,6 +97,7 @@ class Scheduler:
             error = described(failure)
         finally:
             timer.cancel()
+            done.set()
         if overdue.is_set():
             error = {"error": f"not done after {limit} s: it was ended", "output": error.get("output", "")}
         if error:

@@ -8,11 +8,16 @@ from portability.observations import Observations
 
 from .application import Application, observe, verdict_section
 from .docker import Docker
-from .images import Images, Progress
+from .images import ImageError, Images, Progress
 from .report import Result, Run
 from .scenario import run_scenario
 from .systems import System
 from .tests import run_tests
+
+# What no image to deploy has: a compiler, or any other means to build with.
+BUILDERS = "cc gcc g++ c++ clang cargo rustc make apxs apxs2"
+# Bytes that an image to deploy has at most: Debian, httpd, Python, and some way to go for each of them.
+LARGEST = 200 * 10**6
 
 
 class Work:
@@ -27,15 +32,22 @@ class Work:
         self.docker, self.images, self.whole = docker, images, run
 
     def versions(self, system: System, progress: Progress) -> dict[str, str]:
-        """What is really in the image to deploy."""
+        """What is really in the image to deploy. Raises ImageError if that is more than it is to have."""
         image = self.images.deployed(system, progress)
-        self.whole.images[image] = int(self.docker.call("image", "inspect", "--format", "{{.Size}}", image))
-        words = f"apache2 -v | head -n 1; python{system.python} -V"
-        lines = self.docker.call("run", "--rm", *self.docker.label(), "--entrypoint", "bash", image, "-c", words).splitlines()
-        return {"httpd": lines[0].partition("/")[2].split()[0], "Python": lines[1].split()[1]}
+        size = int(self.docker.call("image", "inspect", "--format", "{{.Size}}", image))
+        self.whole.images[image] = size
+        words = f"apache2 -v | head -n 1; python{system.python} -V; command -v {BUILDERS}; true"
+        httpd, python, *builders = self.docker.call(
+            "run", "--rm", *self.docker.label(), "--network", "none", "--entrypoint", "bash", image, "-c", words
+        ).splitlines()
+        if builders:
+            raise ImageError(f"the image {image} has what it was built with in it: {', '.join(builders)}", "")
+        if size > LARGEST:
+            raise ImageError(f"the image {image} has {size / 1e6:.0f} MB, and more than {LARGEST / 1e6:.0f} are not meant to be", "")
+        return {"httpd": httpd.partition("/")[2].split()[0], "Python": python.split()[1]}
 
     def image(self, system: System, model: str, progress: Progress) -> str:
-        """The image that such a cell runs in."""
+        """The image that such a cell runs in, by its number: another run may give its name to another one meanwhile."""
         raise NotImplementedError
 
     def run(self, result: Result, image: str) -> None:
@@ -50,8 +62,14 @@ class Work:
 class IntegrationTests(Work):
     """The module's own: the integration tests, and the scenario."""
 
+    def __init__(self, docker: Docker, images: Images, run: Run) -> None:
+        super().__init__(docker, images, run)
+        self._deployed: dict[System, str] = {}
+
     def image(self, system: System, model: str, progress: Progress) -> str:
-        return self.images.cell(system, progress)
+        cell = self.docker.image_id(self.images.cell(system, progress))
+        self._deployed[system] = self.docker.image_id(self.images.deployed(system, progress))
+        return cell
 
     def run(self, result: Result, image: str) -> None:
         cell, tell = result.cell, self.whole.tell
@@ -59,7 +77,7 @@ class IntegrationTests(Work):
         tests = run_tests(self.docker, cell, image, lambda words: tell(result, doing=f"tests: {words}"))
         tell(result, tests=tests, doing="scenario")
         # mpm_itk is no part of the image to deploy.
-        deployed = image if cell.model == "itk" else self.images.deployed(cell.system, lambda words: None)
+        deployed = image if cell.model == "itk" else self._deployed[cell.system]
         scenario = run_scenario(self.docker, cell, deployed, lambda words: tell(result, doing=f"scenario: {words}"))
         tell(result, scenario=scenario)
 
@@ -78,8 +96,8 @@ class Check(Work):
     def image(self, system: System, model: str, progress: Progress) -> str:
         image = self.images.itk(system, progress) if model == "itk" else self.images.deployed(system, progress)
         if self._application.has_image:
-            return self.images.application(system, image, self._application.folder, progress)
-        return image
+            image = self.images.application(system, image, self._application.folder, progress)
+        return self.docker.image_id(image)
 
     def run(self, result: Result, image: str) -> None:
         try:
