@@ -241,6 +241,15 @@ class Log(unittest.TestCase):
         self.assertTrue(crash.crash)
         self.assertIn("Segmentation fault (11)", crash.sentence)
 
+    def test_children_of_mpm_itk(self):
+        def line(number):
+            return f"[Mon Nov 23 17:11:33.1 2026] [mpm_itk:error] [pid 7] child died with signal {number}\n"
+
+        crashes = log.failures(line(9) + line(11) + line(15) + line(6) + line(999))
+        self.assertEqual([crash.crash for crash in crashes], [True, True])
+        self.assertEqual(crashes[0].sentence, "a child was ended by the signal Segmentation fault (11)")
+        self.assertEqual(crashes[1].sentence, "a child was ended by the signal Aborted (6)")
+
 
 if __name__ == "__main__":
     unittest.main()
