@@ -89,8 +89,15 @@ class Served:
         return called
 
     def findings(self) -> list[dict[str, Any]]:
-        lines = saying_why(self._container.read)(f"{FOUND}/*.jsonl").splitlines()
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in saying_why(self._found)().splitlines()]
+
+    def _found(self) -> str:
+        try:
+            return self._container.read(f"{FOUND}/*.jsonl")
+        except DockerError:
+            if self._container.runs():
+                raise
+            return self._container.read_ended(FOUND)
 
 
 class ContainerCell:

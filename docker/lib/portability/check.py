@@ -101,6 +101,7 @@ def run_cell(cell: Cell, plan: Plan, progress: Progress = lambda _sentence: None
                     passes.restart()
                 except RestartError as error:  # that it does not survive a restart is a finding
                     seen.failures.append(Failure(str(error).rstrip("."), crash=True, during=RESTART))
+                    passes.gone = True
             passes.end()
         if seen.unusable is None:
             progress(f"{cell.name}: elsewhere")
@@ -136,6 +137,7 @@ class _Passes:
         self.answered: dict[str, set[int]] = {}  # the children that have answered a unit
         self.requests, self.sessions = list(plan.requests), list(plan.sessions)
         self.restarts = 0
+        self.gone = False  # whether the server did not come back
 
     def begin(self) -> None:
         """Wait for the server."""
@@ -148,12 +150,21 @@ class _Passes:
     def end(self) -> None:
         """Take what no answer told of: what the watch wrote and no look has seen, and children that crashed."""
         known = {(event.kind, event.what, event.file, event.line) for event in self.seen.events}
-        for found in self.server.findings():
+        for found in self._left(self.server.findings, []):
             if (found["kind"], found["what"], found["file"], found["line"]) not in known:
                 self._event(found, None)
-        for failure in log.failures(self.server.log()):
+        for failure in log.failures(self._left(self.server.log, "")):
             if failure.crash and failure.sentence not in {known.sentence for known in self.seen.failures}:
                 self.seen.failures.append(failure)
+
+    def _left(self, read: Callable[[], Any], nothing: Any) -> Any:
+        """What the server left behind. Of one that is gone it may be out of reach: that it is gone is the finding."""
+        try:
+            return read()
+        except CheckError:
+            if not self.gone:
+                raise
+            return nothing
 
     def alone(self) -> None:
         """Everything in order, through one connection."""
