@@ -128,6 +128,15 @@ class Exchanges(unittest.TestCase):
         (counted,) = found["load"]["x"]
         self.assertGreaterEqual(counted["count"], 6)
 
+    def test_a_look_is_the_watch_s_answer_and_nobody_else_s(self):
+        for body, wanted in (("not JSON", None), ("[]", None), ('{"pid": 1}', None)):
+            self.assertIs(client._looked({"status": 200, "body": body}), wanted)
+        said = '{"pid": 1, "changes": [], "findings": []}'
+        self.assertEqual(client._looked({"status": 200, "body": said})["pid"], 1)
+        self.assertIsNone(client._looked({"status": 403, "body": said}))
+        self.assertIsNone(self.client.do_ready(1)["look"])
+        self.assertEqual(self.client.do_ready(1)["answer"]["status"], 200)
+
     def test_long_bodies_are_compared_by_their_digest(self):
         text = client._text([b"a" * 120_000, b"a" * 80_000])
         self.assertIn("200000 bytes, sha256", text)

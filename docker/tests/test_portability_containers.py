@@ -1,15 +1,22 @@
 """The servers of the check in containers, without Docker."""
 
+import tarfile
 import tempfile
 import unittest
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from unittest import mock
 
 import local_server  # noqa: F401 - puts docker/lib on the path
 
-from matrix.application import Served
+from matrix import application
+from matrix.application import Application, ContainerCell, Served
 from matrix.docker import Docker, DockerError, Files
 from matrix.serving import Container
+from matrix.systems import select
 from portability import check
+from portability.plan import Plan
 
 
 class Endings(unittest.TestCase):
@@ -38,6 +45,29 @@ class Endings(unittest.TestCase):
     def test_what_goes_wrong_with_one_that_runs_is_said(self):
         with self.assertRaisesRegex(check.CheckError, "docker exec: container is not running"):
             self.served(runs=True).findings()
+
+
+class Images(unittest.TestCase):
+    """Images of applications, in the containers of the matrix."""
+
+    def test_the_look_is_configured_where_the_image_reads_its_configuration(self):
+        for environment, wanted in (
+            ({}, "etc/mod_python/look.conf"),
+            ({"MOD_PYTHON_CONF": ""}, "etc/mod_python/look.conf"),
+            ({"MOD_PYTHON_CONF": "/srv/site.d/"}, "srv/site.d/look.conf"),
+        ):
+            with self.subTest(environment), tempfile.TemporaryDirectory() as folder:
+                docker, given = mock.Mock(), []
+                docker.image_environment.return_value = environment
+
+                @contextmanager
+                def server(_docker, _cell, _image, _network, _role, files, _settings):
+                    given.extend(tarfile.open(fileobj=BytesIO(files.tar())).getnames())
+                    yield mock.Mock()
+
+                cell = ContainerCell(docker, select(["trixie event shared"])[0], "image", "net", Application(Path(folder), Plan("r.toml")))
+                with mock.patch.object(application, "server", server), cell.serve():
+                    self.assertIn(wanted, given)
 
 
 if __name__ == "__main__":

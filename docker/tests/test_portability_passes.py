@@ -54,7 +54,7 @@ class Cell:
         look = {"pid": 7, "changes": [], "findings": []}
         match command["do"]:
             case "ready":
-                return {"answer": answer, "look": look}
+                return {"answer": answer, "look": None if self.answers.get("unwatched") else look}
             case "pin":
                 return {"children": {"0": 7, "1": 8}}
             case "exchange":
@@ -64,6 +64,12 @@ class Cell:
                 load = {unit: [{"answer": answer, "count": 1}] if n < sent else [] for n, (unit, _) in enumerate(command["load"])}
                 return {"load": load, "sessions": [[[answer] * times for _, times in steps] for steps in command["sessions"]]}
         return {}
+
+
+class Looks(unittest.TestCase):
+    def test_no_cell_is_checked_without_the_watch(self):
+        with self.assertRaisesRegex(check.CheckError, "GET /.portability-look was answered with status 200 and 'a', not by the watch"):
+            check.run_cell(Cell(unwatched=True), PLAN)
 
 
 class Restarts(unittest.TestCase):

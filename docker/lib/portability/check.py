@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from . import compare, log
+from . import compare, evidence, log
 from .observations import ALONE, ELSEWHERE, RESTART, ROUNDS, TOGETHER, Answer, Change, Event, Failure, Observations, Run
 from .plan import Plan, Session, Step
 
@@ -89,6 +89,7 @@ def run_cell(cell: Cell, plan: Plan, progress: Progress = lambda _sentence: None
         with cell.serve() as server:
             passes = _Passes(plan, seen, _Caller(client), server)
             passes.begin()
+            passes.demand_look()
             progress(f"{cell.name}: alone")
             passes.alone()
             if seen.unusable is None:
@@ -146,6 +147,25 @@ class _Passes:
         answer = self.call("ready", seconds=START_SECONDS)["answer"]
         if answer["error"]:
             raise CheckError(f"{self.seen.cell['name']}: the server does not answer: {answer['error']}.")
+
+    def demand_look(self) -> None:
+        """See that the watch can be asked: without it no child is known, nothing is compared, and nothing found is no proof."""
+        answered = self.call("ready", seconds=START_SECONDS)
+        if answered["look"] is not None:
+            return
+        answer = Answer(**answered["answer"])
+        what = answer.error or f"status {answer.status}"
+        if answer.status == 200:
+            what += f" and {answer.body[:40]!r}"
+        self._read_failures(None)
+        logged = [evidence.of_failure(failure).sentence for failure in self.seen.failures]
+        what += f" ({logged[-1]})" if logged else ""
+        raise CheckError(
+            f"{self.seen.cell['name']}: GET /.portability-look was answered with {what}, not by the watch, without which no globals are "
+            "compared: the application's configuration takes this address, by a PythonInitHandler or PythonTransHandler of the whole server, "
+            "a redirect of every address or an <If> of its own, or its image has another entrypoint; let the address through to "
+            "docker/watch/conf/look.conf."
+        )
 
     def end(self) -> None:
         """Take what no answer told of: what the watch wrote and no look has seen, and children that crashed."""
@@ -317,11 +337,12 @@ class _Passes:
         return run
 
     def _take_look(self, step: Step, look: dict[str, Any], repeated: bool) -> None:
-        changes = self.seen.changes.setdefault(step.unit, [])
-        for found in look["changes"]:
-            change = Change(**found, repeated=repeated)
-            if change not in changes and sum(other.name == change.name for other in changes) < 4:
-                changes.append(change)
+        if look["changes"] is not None:
+            changes = self.seen.changes.setdefault(step.unit, [])
+            for found in look["changes"]:
+                change = Change(**found, repeated=repeated)
+                if change not in changes and sum(other.name == change.name for other in changes) < 4:
+                    changes.append(change)
         for found in look["findings"]:
             self._event(found, step.unit)
 

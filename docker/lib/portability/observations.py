@@ -75,7 +75,7 @@ class Observations:
 
     cell: dict[str, str]  # name, system, python, model, gil
     runs: dict[str, dict[str, list[Run]]] = field(default_factory=dict)  # pass, unit
-    changes: dict[str, list[Change]] = field(default_factory=dict)  # unit
+    changes: dict[str, list[Change]] = field(default_factory=dict)  # unit; one that was never looked behind is not in it
     events: list[Event] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     children: int = 0  # that answered in the pass `rounds`
