@@ -6,7 +6,7 @@ from pathlib import Path
 
 from local_server import LocalCell, module
 
-from portability import check
+from portability import check, verdict
 from portability.observations import ALONE, Observations
 from portability.plan import Plan, Request, Step
 
@@ -105,6 +105,14 @@ class Looks(unittest.TestCase):
         seen = self.seen("", PAGE, THERE, VHOST="shop.test")
         self.assertEqual([change.name for change in seen.changes["page"]], ["hits"])
         self.assertEqual([change.name for change in seen.changes["there"]], ["hits"])
+
+    def test_a_virtual_host_that_cannot_be_looked_at_is_a_note(self):
+        condition = "<If \"%{HTTP_HOST} == 'shop.test'\">\nPythonHandler front\n</If>"
+        seen = self.seen(condition, PAGE, THERE, VHOST="shop.test")
+        self.assertNotIn("there", seen.changes)
+        self.assertIsNotNone(seen.runs[ALONE]["there"][0].child)
+        notes = [finding.sentence for finding in verdict.judge(Plan("r.toml", (PAGE, THERE)), {"x": seen}).notes]
+        self.assertIn("The watch did not answer behind there: whether globals change was not looked at.", notes)
 
 
 if __name__ == "__main__":

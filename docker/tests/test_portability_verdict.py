@@ -30,7 +30,7 @@ def cell(name="trixie event", unit="page", changes=(), events=(), failures=(), *
     runs = {during: [run("a")] for during in (ALONE, ROUNDS, TOGETHER, RESTART, ELSEWHERE)} | passes
     for during, found in runs.items():
         seen.runs[during] = {unit: found}
-    seen.changes = {unit: list(changes)}
+    seen.changes, seen.children = {unit: list(changes)}, 2
     seen.events, seen.failures = list(events), list(failures)
     return seen
 
@@ -129,8 +129,28 @@ class Rules(unittest.TestCase):
         for during in (ALONE, ROUNDS, TOGETHER, RESTART, ELSEWHERE):
             body = "b" if during == RESTART else "a"
             seen.runs[during] = {step.unit: [run(body)] for step in STEPS}
+        seen.changes, seen.children = {step.unit: [] for step in STEPS}, 2
         found = verdict.judge(SESSION, {"x": seen})
         self.assertEqual([(f.rule, f.request) for f in found.findings], [("children", "s: put")])
+
+    def test_only_one_child_answered(self):
+        found = judge(*(cell(f"trixie {model}") for model in ("prefork", "worker", "event", "itk", "winnt")))
+        self.assertEqual(found.findings, [])
+        alone = [cell(f"trixie {model}") for model in ("prefork", "worker", "event", "itk", "winnt")]
+        for seen in alone:
+            seen.children = 1
+        found = judge(*alone)
+        self.assertEqual(rules(found), [("note", "globals")])
+        self.assertEqual(found.findings[0].where, "with prefork, worker, event, itk")
+        self.assertIn("differences between children were not looked at", verdict.text(found))
+        self.assertTrue(found.passed)
+
+    def test_a_request_that_no_look_came_behind(self):
+        seen = cell()
+        seen.changes = {}
+        found = judge(seen)
+        self.assertEqual(rules(found), [("note", "globals")])
+        self.assertEqual(found.findings[0].sentence, "The watch did not answer behind page: whether globals change was not looked at.")
 
     def test_crashed_children(self):
         found = judge(cell(failures=[Failure("a child was ended by the signal Segmentation fault (11)", crash=True)]))

@@ -16,7 +16,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from . import compare, evidence, log
-from .observations import ALONE, ELSEWHERE, RESTART, ROUNDS, TOGETHER, Answer, Change, Event, Failure, Observations, Run
+from .observations import ALONE, ELSEWHERE, ONE_CHILD, RESTART, ROUNDS, TOGETHER
+from .observations import Answer, Change, Event, Failure, Observations, Run
 from .plan import Plan, Session, Step
 
 CONNECTIONS = 3  # to different children, in the pass `rounds`
@@ -268,7 +269,7 @@ class _Passes:
     def _pin(self) -> None:
         """See that there are connections to different children."""
         if self.lost:
-            tries = 2 if self.seen.cell["model"] == "winnt" else SPREAD_TRIES
+            tries = 2 if self.seen.cell["model"] == ONE_CHILD else SPREAD_TRIES
             self.lines = self.call("pin", first="0", wanted=CONNECTIONS, tries=tries)["children"]
             self.seen.children = max(self.seen.children, len(set(self.lines.values())))
             self.lost = False

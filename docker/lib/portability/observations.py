@@ -5,6 +5,8 @@ from typing import Any
 
 ALONE, ROUNDS, TOGETHER, RESTART, ELSEWHERE = PASSES = ("alone", "rounds", "together", "restart", "elsewhere")
 
+ONE_CHILD = "winnt"  # the process model in which there is no other one to ask
+
 
 @dataclass(frozen=True)
 class Answer:
