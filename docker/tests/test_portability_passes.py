@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import local_server  # noqa: F401 - puts docker/lib on the path
 
-from portability import check
+from portability import check, verdict
 from portability.observations import RESTART
-from portability.plan import Plan, Request, Step
+from portability.plan import Plan, Request, Session, Step
 
 PLAN = Plan("r.toml", tuple(Step(f"page {n}", Request("GET", f"/{n}")) for n in range(3)))
 NOTED = {"kind": "fork", "what": "os.fork()", "file": "/srv/app/a.py", "line": 3, "function": "handler", "phase": "request"}
@@ -100,6 +100,37 @@ class Restarts(unittest.TestCase):
         for name in ("graceful", "findings"):
             with self.assertRaises(check.CheckError):
                 check.run_cell(Cell(**{name: self.STOPPED}), PLAN)
+
+
+class Together(unittest.TestCase):
+    def seconds(self, plan):
+        cell = Cell()
+        check.run_cell(cell, plan)
+        return next(command["seconds"] for command in cell.commands if command["do"] == "together")
+
+    def test_its_time_grows_with_what_is_to_be_sent(self):
+        many = tuple(Step(f"page {n}", Request("GET", f"/{n}")) for n in range(400))
+        session = Session("s", tuple(Step(f"s: {n}", Request("GET", f"/{n}")) for n in range(10)))
+        self.assertEqual(self.seconds(PLAN), 2.5)
+        self.assertEqual(self.seconds(Plan("r.toml", many[:20])), 10)
+        self.assertEqual(self.seconds(Plan("r.toml", many[:20], (session,))), 15)
+        self.assertEqual(self.seconds(Plan("r.toml", many)), 60)
+
+    def test_what_was_not_sent_is_told(self):
+        found = verdict.judge(PLAN, {"x": check.run_cell(Cell(sent=1), PLAN)})
+        notes = [finding.sentence for finding in found.notes]
+        self.assertEqual(
+            notes,
+            [
+                "page 1, page 2: not sent in the pass `together`, whose time was up: races were not looked at there. "
+                "Have fewer requests in one file."
+            ],
+        )
+        self.assertEqual(verdict.judge(PLAN, {"x": check.run_cell(Cell(), PLAN)}).notes, [])
+
+    def test_nothing_is_left_to_send(self):
+        found = verdict.judge(PLAN, {"x": check.run_cell(Cell(status=500), PLAN)})
+        self.assertEqual({finding.rule for finding in found.faults}, {"failures", "fork"})
 
 
 if __name__ == "__main__":

@@ -152,6 +152,13 @@ class Rules(unittest.TestCase):
         self.assertEqual(rules(found), [("note", "globals")])
         self.assertEqual(found.findings[0].sentence, "The watch did not answer behind page: whether globals change was not looked at.")
 
+    def test_requests_that_were_not_sent_together(self):
+        seen = cell()
+        seen.unsent = [f"page {n}" for n in range(5)]
+        found = judge(seen)
+        self.assertEqual(rules(found), [("note", "threads")])
+        self.assertIn("page 0, page 1, page 2 and 2 others: not sent in the pass `together`", found.findings[0].sentence)
+
     def test_crashed_children(self):
         found = judge(cell(failures=[Failure("a child was ended by the signal Segmentation fault (11)", crash=True)]))
         self.assertEqual(rules(found), [("fault", "failures")])

@@ -23,7 +23,7 @@ from .plan import Plan, Session, Step
 CONNECTIONS = 3  # to different children, in the pass `rounds`
 SPREAD_TRIES = 40
 CLIENTS = 12
-TOGETHER_SECONDS = 2.5
+TOGETHER_LEAST, TOGETHER_EACH, TOGETHER_MOST = 2.5, 0.5, 60.0  # seconds: for all, for a request or a step, for all requests
 RESTARTS_A_SESSION = 3
 RESTARTS = 4  # for all sessions of a cell, but one for each at least
 START_SECONDS = 20
@@ -231,15 +231,16 @@ class _Passes:
             load=[[step.unit, step.command()] for step in self.requests],
             sessions=[[[step.command(), step.times] for step in session.steps] for session in self.sessions],
             clients=CLIENTS,
-            seconds=max(TOGETHER_SECONDS, 0.5 * sum(len(session.steps) for session in self.sessions)),
+            seconds=_together_seconds(len(self.requests), sum(len(session.steps) for session in self.sessions)),
         )
+        self.seen.unsent = [unit for unit, answers in answered["load"].items() if not answers]
         for unit, answers in answered["load"].items():
             for one in answers:
                 self.seen.add_run(TOGETHER, unit, Run([Answer(**one["answer"])]))
         for session, steps in zip(self.sessions, answered["sessions"], strict=True):
             for step, answers in zip(session.steps, steps, strict=True):
                 self.seen.add_run(TOGETHER, step.unit, Run([Answer(**answer) for answer in answers]))
-        if any(_failed(run) for runs in self.seen.runs[TOGETHER].values() for run in runs):
+        if any(_failed(run) for runs in self.seen.runs.get(TOGETHER, {}).values() for run in runs):
             self._read_failures(None)
 
     def restart(self) -> None:
@@ -386,6 +387,11 @@ class _Passes:
 
 def _failed(run: Run) -> bool:
     return any(answer.error or answer.status is None or answer.status >= 500 for answer in run.answers)
+
+
+def _together_seconds(requests: int, steps: int) -> float:
+    """How long the pass may last: slow ones take their time, many of them not for ever."""
+    return max(TOGETHER_LEAST, TOGETHER_EACH * steps + min(TOGETHER_MOST, TOGETHER_EACH * requests))
 
 
 def _spread(gaps: int, most: int) -> set[int]:

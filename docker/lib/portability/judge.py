@@ -212,12 +212,15 @@ class _Cell:
             yield Raw(NOTE, rules.GLOBALS, None, _ONE_ANSWERED)
         if unseen := [unit for unit in seen.runs.get(ALONE, ()) if unit not in seen.changes]:
             yield Raw(NOTE, rules.GLOBALS, None, f"The watch did not answer behind {_listed(unseen)}: whether globals change was not looked at.")
+        if seen.unsent:
+            yield Raw(NOTE, rules.THREADS, None, f"{_listed(seen.unsent)}: not sent {_TOO_MANY}")
 
 
 _ONE_ANSWERED = (
     "Fewer than two children answered: differences between children were not looked at. "
     "See that the application's configuration lets httpd have several."
 )
+_TOO_MANY = "in the pass `together`, whose time was up: races were not looked at there. Have fewer requests in one file."
 
 _CALLS = {
     "fork": "{what} is called; it is refused in every interpreter but the main one, and copies httpd's sockets in that",

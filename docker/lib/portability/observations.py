@@ -81,6 +81,7 @@ class Observations:
     events: list[Event] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     children: int = 0  # that answered in the pass `rounds`
+    unsent: list[str] = field(default_factory=list)  # units that the pass `together` did not come to
     unusable: str | None = None  # why the application cannot be checked here at all, a sentence
     seconds: float = 0.0
 
