@@ -32,12 +32,23 @@ class Endings(unittest.TestCase):
             tar = Files().add_tree(Path(folder), "found").tar()
 
         def output(command, *arguments, **_):
-            if command == "exec":
-                raise DockerError("docker exec: container is not running")
+            if command in ("exec", "kill"):
+                raise DockerError(f"docker {command}: container is not running")
             return tar if command == "cp" else (b"true" if runs else b"false")
 
         docker._output = output
-        return Served(Container(docker, "x"))
+        container = Container(docker, "x")
+        container.log = lambda: "[mpm_prefork:notice] [pid 1] AH00169: caught SIGTERM, shutting down\n"
+        return Served(container)
+
+    def test_that_it_has_ended_is_said_in_httpd_s_words(self):
+        for name in ("graceful", "kill_children"):
+            served = self.served(runs=False)
+            with self.assertRaisesRegex(check.RestartError, "^the server has ended: .*caught SIGTERM, shutting down$"):
+                getattr(served, name)()
+            with self.assertRaisesRegex(check.CheckError, "^docker .*: container is not running$") as caught:
+                getattr(self.served(runs=True), name)()
+            self.assertNotIsInstance(caught.exception, check.RestartError)
 
     def test_what_the_watch_wrote_is_copied(self):
         self.assertEqual(self.served(runs=False).findings(), [{"kind": "fork"}] * 2)

@@ -18,7 +18,7 @@ from portability.plan import Plan
 from portability.verdict import Verdict
 
 from .docker import Docker, DockerError, Files, walk
-from .serving import Client, Container, ContainerError, client, network, server
+from .serving import Client, Container, ContainerError, client, network, server, tail
 from .systems import Cell, Refusal
 
 DOCKER_FOLDER = Path(__file__).resolve().parents[2]
@@ -89,7 +89,10 @@ class Served:
             except ContainerError as error:
                 raise RestartError(str(error)) from None
             except DockerError as error:
-                raise (CheckError if self._container.runs() else RestartError)(str(error)) from None
+                if self._container.runs():
+                    raise CheckError(str(error)) from None
+                # Docker's words are about the container, and not why it ended.
+                raise RestartError(f"the server has ended: {tail(self._container.log(), 1)}") from None
 
         return called
 
