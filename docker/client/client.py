@@ -4,9 +4,10 @@
 It runs beside the server (in a container, or locally) with the standard library alone, and ends at the end of its input.
 
     {"do": "server", "host": H, "port": P, "limit": S}      whom to talk to, and how long an answer may take
-    {"do": "ready", "seconds": S}                           wait until the server answers
+    {"do": "ready", "seconds": S}                           wait until the server answers; that answer, and the look if it was one
     {"do": "exchange", "on": NAME|null, "request": R, "jar": J|null, "look": bool}
-                                                            one request; on a connection kept under that name, or on its own
+                                                            one request; on a connection kept under that name, or on its own;
+                                                            and the look behind it, without "changes" if its virtual host had none
     {"do": "pin", "first": NAME, "wanted": N, "tries": T}   keep connections to different children, the first one included
     {"do": "together", "load": [[ID, R]...], "sessions": [[[R, TIMES]...]...], "clients": N, "seconds": S}
                                                             the load and the steps' repetitions, from many threads at once
@@ -163,11 +164,7 @@ class Line:
 
     def look(self, request=LOOK):
         """What the watch answers on this connection, or None."""
-        answer = self.exchange(request)
-        try:
-            return json.loads(answer["body"]) if answer["status"] == 200 else None
-        except ValueError:
-            return None
+        return _looked(self.exchange(request))
 
     def close(self):
         """Close the connection; the next request opens another."""
@@ -192,12 +189,12 @@ class Client:
         return {}
 
     def do_ready(self, seconds):
-        """Wait for the server to answer anything; what it last said otherwise."""
+        """Wait for the server to answer anything; what it last said otherwise. A look is what it is asked for."""
         deadline = time.monotonic() + seconds
         while True:
             answer = Line(self.server, keep=False).exchange(LOOK)
             if answer["status"] is not None or time.monotonic() > deadline:
-                return {"answer": answer}
+                return {"answer": answer, "look": _looked(answer)}
             time.sleep(0.05)
 
     def do_exchange(self, request, on=None, jar=None, look=False):
@@ -206,7 +203,7 @@ class Client:
         cookies = None if jar is None else self.jars.setdefault(jar, Jar())
         answer = line.exchange(request, cookies)
         opened = line.opened
-        seen = line.look() if look else None
+        seen = _look_behind(line, request) if look else None
         # Seen through another connection, it may be another child.
         same = line.opened == opened
         if on is None:
@@ -301,9 +298,11 @@ class Together:
         line = Line(self.server, keep=False)
         # However many sessions there may be, they are accompanied; a load alone ends when each request was sent often enough.
         turns = max(self.LEAST * len(self.load) // self.clients, 3)
+        # All of them are reached early, and each in company: a request beside itself is the race that is most to be expected.
+        start = number // 2 * 2 * len(self.load) // self.clients
         turn = 0
         while time.monotonic() < self.deadline and (turn < turns or not self.sessions_done.is_set()):
-            name, request = self.load[(number + turn) % len(self.load)]
+            name, request = self.load[(start + turn) % len(self.load)]
             turn += 1
             self._count(name, line.exchange(request))
             if turn >= turns:
@@ -340,6 +339,28 @@ class Together:
         for thread in threads:
             thread.join()
         return answers
+
+
+def _looked(answer):
+    """What the watch said, or None if the answer is anybody else's."""
+    try:
+        said = json.loads(answer["body"]) if answer["status"] == 200 else None
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and {"pid", "changes", "findings"} <= said.keys() else None
+
+
+def _look_behind(line, request):
+    """Look at what a request has done, also in its own virtual host, which may have an interpreter of its own."""
+    seen = line.look()
+    hosts = [pair for pair in request["headers"] if pair[0].lower() == "host"]
+    if seen is None or not hosts:
+        return seen
+    # What is the whole process's, as the umask, shows in the first one: that one knows what it was before.
+    there = line.look({**LOOK, "headers": hosts})
+    if there is None:
+        return {**seen, "changes": None}
+    return {**seen, "changes": seen["changes"] + there["changes"], "findings": seen["findings"] + there["findings"]}
 
 
 def _held(lines):

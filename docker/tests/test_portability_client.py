@@ -39,6 +39,8 @@ class Handler(socketserver.StreamRequestHandler):
             self.server.asked.append((path, self.client_address[1]))
             if path == "/gate":
                 self.server.gate.wait()
+            if path.startswith("/slow/"):
+                time.sleep(0.1)
             if path == "/break":
                 return
             if path == "/never":
@@ -127,6 +129,26 @@ class Exchanges(unittest.TestCase):
         self.assertEqual([answer["error"] for answer in found["sessions"][0][0]], [None] * 4)
         (counted,) = found["load"]["x"]
         self.assertGreaterEqual(counted["count"], 6)
+
+    def test_many_slow_requests_are_all_sent_at_once_with_others(self):
+        load = [[str(number), request(f"/slow/{number}")] for number in range(60)]
+        found = self.client.do_together(load, [], 12, 1.7)
+        self.assertEqual([number for number, answers in found["load"].items() if not answers], [])
+        # Each also beside itself: by two threads that begin at the same place.
+        self.assertEqual(sorted(path for path, _ in self.server.asked[:12]), sorted(f"/slow/{n}" for n in range(0, 60, 10) for _ in "12"))
+
+    def test_what_there_was_no_time_for_has_no_answers(self):
+        found = self.client.do_together([[str(number), request(f"/slow/{number}")] for number in range(60)], [], 2, 0.15)
+        self.assertLess(sum(map(bool, found["load"].values())), 60)
+
+    def test_a_look_is_the_watch_s_answer_and_nobody_else_s(self):
+        for body, wanted in (("not JSON", None), ("[]", None), ('{"pid": 1}', None)):
+            self.assertIs(client._looked({"status": 200, "body": body}), wanted)
+        said = '{"pid": 1, "changes": [], "findings": []}'
+        self.assertEqual(client._looked({"status": 200, "body": said})["pid"], 1)
+        self.assertIsNone(client._looked({"status": 403, "body": said}))
+        self.assertIsNone(self.client.do_ready(1)["look"])
+        self.assertEqual(self.client.do_ready(1)["answer"]["status"], 200)
 
     def test_long_bodies_are_compared_by_their_digest(self):
         text = client._text([b"a" * 120_000, b"a" * 80_000])

@@ -2,8 +2,6 @@
 
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from unittest import mock
 
 from local_server import DOCKER, LocalCell, module
 
@@ -110,26 +108,6 @@ class Unusable(unittest.TestCase):
         sentence = check.run_cell(LocalCell(APPS / "unimportable", MODELS[0]), plan).unusable
         self.assertIn("cannot be imported: ModuleNotFoundError: No module named 'a_package_that_is_not_there'", sentence)
         self.assertIn(f"unimportable.py, line {line_of('unimportable', 'unimportable.py', 'import ')}", sentence)
-
-
-class Restarts(unittest.TestCase):
-    """What goes wrong in the pass `restart`: the application's fault, or trouble of the check."""
-
-    def seen(self, error):
-        plan, cell = requests.load(APPS / "clean" / "requests.toml"), mock.MagicMock()
-        with ExitStack() as stack:
-            for name in ("begin", "alone", "rounds", "together", "restart", "elsewhere", "end"):
-                effect = error if name == "restart" else None
-                stack.enter_context(mock.patch.object(check._Passes, name, side_effect=effect))
-            return check.run_cell(cell, plan)
-
-    def test_a_server_that_does_not_come_back_is_a_finding(self):
-        (failure,) = self.seen(check.RestartError("the server: it has no new children.")).failures
-        self.assertEqual((failure.sentence, failure.crash, failure.during), ("the server: it has no new children", True, "restart"))
-
-    def test_trouble_of_the_check_is_none(self):
-        with self.assertRaises(check.CheckError):
-            self.seen(check.CheckError("the client ended."))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def cell(name="trixie event", unit="page", changes=(), events=(), failures=(), *
     runs = {during: [run("a")] for during in (ALONE, ROUNDS, TOGETHER, RESTART, ELSEWHERE)} | passes
     for during, found in runs.items():
         seen.runs[during] = {unit: found}
-    seen.changes = {unit: list(changes)}
+    seen.changes, seen.children = {unit: list(changes)}, 2
     seen.events, seen.failures = list(events), list(failures)
     return seen
 
@@ -129,8 +129,35 @@ class Rules(unittest.TestCase):
         for during in (ALONE, ROUNDS, TOGETHER, RESTART, ELSEWHERE):
             body = "b" if during == RESTART else "a"
             seen.runs[during] = {step.unit: [run(body)] for step in STEPS}
+        seen.changes, seen.children = {step.unit: [] for step in STEPS}, 2
         found = verdict.judge(SESSION, {"x": seen})
         self.assertEqual([(f.rule, f.request) for f in found.findings], [("children", "s: put")])
+
+    def test_only_one_child_answered(self):
+        found = judge(*(cell(f"trixie {model}") for model in ("prefork", "worker", "event", "itk", "winnt")))
+        self.assertEqual(found.findings, [])
+        alone = [cell(f"trixie {model}") for model in ("prefork", "worker", "event", "itk", "winnt")]
+        for seen in alone:
+            seen.children = 1
+        found = judge(*alone)
+        self.assertEqual(rules(found), [("note", "globals")])
+        self.assertEqual(found.findings[0].where, "with prefork, worker, event, itk")
+        self.assertIn("differences between children were not looked at", verdict.text(found))
+        self.assertTrue(found.passed)
+
+    def test_a_request_that_no_look_came_behind(self):
+        seen = cell()
+        seen.changes = {}
+        found = judge(seen)
+        self.assertEqual(rules(found), [("note", "globals")])
+        self.assertEqual(found.findings[0].sentence, "The watch did not answer behind page: whether globals change was not looked at.")
+
+    def test_requests_that_were_not_sent_together(self):
+        seen = cell()
+        seen.unsent = [f"page {n}" for n in range(5)]
+        found = judge(seen)
+        self.assertEqual(rules(found), [("note", "threads")])
+        self.assertIn("page 0, page 1, page 2 and 2 others: not sent in the pass `together`", found.findings[0].sentence)
 
     def test_crashed_children(self):
         found = judge(cell(failures=[Failure("a child was ended by the signal Segmentation fault (11)", crash=True)]))
@@ -240,6 +267,15 @@ class Log(unittest.TestCase):
         self.assertEqual((two.file, two.line, two.importing), ("/srv/app/b.py", 1, True))
         self.assertTrue(crash.crash)
         self.assertIn("Segmentation fault (11)", crash.sentence)
+
+    def test_children_of_mpm_itk(self):
+        def line(number):
+            return f"[Mon Nov 23 17:11:33.1 2026] [mpm_itk:error] [pid 7] child died with signal {number}\n"
+
+        crashes = log.failures(line(9) + line(11) + line(15) + line(6) + line(999))
+        self.assertEqual([crash.crash for crash in crashes], [True, True])
+        self.assertEqual(crashes[0].sentence, "a child was ended by the signal Segmentation fault (11)")
+        self.assertEqual(crashes[1].sentence, "a child was ended by the signal Aborted (6)")
 
 
 if __name__ == "__main__":

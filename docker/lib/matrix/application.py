@@ -7,8 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,14 @@ from portability.plan import Plan
 from portability.verdict import Verdict
 
 from .docker import Docker, DockerError, Files, walk
-from .serving import Client, Container, ContainerError, client, network, server
+from .serving import Client, Container, ContainerError, client, network, server, tail
 from .systems import Cell, Refusal
 
 DOCKER_FOLDER = Path(__file__).resolve().parents[2]
 # Where things are in the server's container.
 APP, WATCH, FOUND, STATE = "/srv/app", "/srv/watch", "/srv/found", "/srv/state"
+# Where its entrypoint reads more configuration, if the environment names no other folder.
+CONFIGURATION = "/etc/mod_python"
 # More than this is no application's code.
 APP_LIMIT = 200 << 20
 
@@ -35,6 +36,7 @@ class Application:
 
     folder: Path
     plan: Plan
+    _files: dict[str, Files] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, folder: Path, wanted: Path) -> "Application":
@@ -57,12 +59,15 @@ class Application:
         """Whether it brings a Dockerfile for what it needs beside its code."""
         return (self.folder / "Dockerfile").is_file()
 
-    @cached_property
-    def files(self) -> Files:
-        """What a server of it has beside its image."""
-        files = Files().add_tree(self.folder, APP[1:]).add_tree(DOCKER_FOLDER / "watch", WATCH[1:])
-        files.add_tree(DOCKER_FOLDER / "watch/conf", "etc/mod_python")
-        return files.add_folder(FOUND[1:], 0o1777).add_folder(STATE[1:], 0o1777)
+    def files(self, configuration: str) -> Files:
+        """What a server of it has beside its image, which reads more configuration from that folder."""
+        if configuration not in self._files:
+            files = Files().add_tree(self.folder, APP[1:]).add_tree(DOCKER_FOLDER / "watch", WATCH[1:])
+            files.add_tree(DOCKER_FOLDER / "watch/conf", configuration.strip("/"))
+            files.add_folder(FOUND[1:], 0o1777).add_folder(STATE[1:], 0o1777)
+            files.tar()  # by one thread, before others have it
+            self._files[configuration] = files
+        return self._files[configuration]
 
 
 class Served:
@@ -84,13 +89,23 @@ class Served:
             except ContainerError as error:
                 raise RestartError(str(error)) from None
             except DockerError as error:
-                raise (CheckError if self._container.runs() else RestartError)(str(error)) from None
+                if self._container.runs():
+                    raise CheckError(str(error)) from None
+                # Docker's words are about the container, and not why it ended.
+                raise RestartError(f"the server has ended: {tail(self._container.log(), 1)}") from None
 
         return called
 
     def findings(self) -> list[dict[str, Any]]:
-        lines = saying_why(self._container.read)(f"{FOUND}/*.jsonl").splitlines()
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in saying_why(self._found)().splitlines()]
+
+    def _found(self) -> str:
+        try:
+            return self._container.read(f"{FOUND}/*.jsonl")
+        except DockerError:
+            if self._container.runs():
+                raise
+            return self._container.read_ended(FOUND)
 
 
 class ContainerCell:
@@ -104,11 +119,13 @@ class ContainerCell:
 
     @contextmanager
     def serve(self, *, environment: Mapping[str, str] = {}) -> Iterator[Served]:
-        paths = [WATCH, self._docker.image_environment(self._image).get("PYTHONPATH", "")]
+        given = self._docker.image_environment(self._image)
+        files = self._application.files(given.get("MOD_PYTHON_CONF") or CONFIGURATION)
+        paths = [WATCH, given.get("PYTHONPATH", "")]
         settings = {"PYTHONPATH": ":".join(filter(None, paths)), "WATCH_FOLDER": FOUND, "STATE": STATE, **environment}
         starting = True
         try:
-            with server(self._docker, self._cell, self._image, self._network, f"{self._role}-app", self._application.files, settings) as made:
+            with server(self._docker, self._cell, self._image, self._network, f"{self._role}-app", files, settings) as made:
                 starting = False
                 yield Served(made)
         except ContainerError as error:

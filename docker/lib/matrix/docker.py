@@ -52,6 +52,9 @@ class Docker:
 
     def call(self, *arguments: str, input: bytes | None = None, limit: float = 120) -> str:
         """Runs a docker command; gives what it printed. Raises DockerError."""
+        return self._output(*arguments, input=input, limit=limit).decode(errors="replace").strip()
+
+    def _output(self, *arguments: str, input: bytes | None = None, limit: float = 120) -> bytes:
         process = self.open(*arguments, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL)
         try:
             out, err = process.communicate(input, timeout=limit)
@@ -61,7 +64,7 @@ class Docker:
             self.forget(process)
         if process.returncode != 0:
             raise DockerError(f"docker {arguments[0]}: {last_line(err.decode(errors='replace')) or f'status {process.returncode}'}")
-        return out.decode(errors="replace").strip()
+        return out
 
     def open(self, *arguments: str, stdin: int = subprocess.DEVNULL, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Starts a docker command with its output in a pipe; `forget` it when it is over."""
@@ -119,6 +122,11 @@ class Docker:
     def copy_in(self, container: str, folder: str, files: "Files") -> None:
         """Puts files into a container that need not run."""
         self.call("cp", "-", f"{container}:{folder}", input=files.tar())
+
+    def copy_out(self, container: str, folder: str) -> dict[str, str]:
+        """The files of a folder in a container that need not run, by their names."""
+        with tarfile.open(fileobj=io.BytesIO(self._output("cp", f"{container}:{folder}", "-"))) as tar:
+            return {entry.name: file.read().decode(errors="replace") for entry in tar if (file := tar.extractfile(entry))}
 
     def remove(self, *containers: str) -> None:
         """Ends and removes containers; those that are not there are no error."""

@@ -15,14 +15,15 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from . import compare, log
-from .observations import ALONE, ELSEWHERE, RESTART, ROUNDS, TOGETHER, Answer, Change, Event, Failure, Observations, Run
+from . import compare, evidence, log
+from .observations import ALONE, ELSEWHERE, ONE_CHILD, RESTART, ROUNDS, TOGETHER
+from .observations import Answer, Change, Event, Failure, Observations, Run
 from .plan import Plan, Session, Step
 
 CONNECTIONS = 3  # to different children, in the pass `rounds`
 SPREAD_TRIES = 40
 CLIENTS = 12
-TOGETHER_SECONDS = 2.5
+TOGETHER_LEAST, TOGETHER_EACH, TOGETHER_MOST = 2.5, 0.5, 60.0  # seconds: for all, for a request or a step, for all requests
 RESTARTS_A_SESSION = 3
 RESTARTS = 4  # for all sessions of a cell, but one for each at least
 START_SECONDS = 20
@@ -89,6 +90,7 @@ def run_cell(cell: Cell, plan: Plan, progress: Progress = lambda _sentence: None
         with cell.serve() as server:
             passes = _Passes(plan, seen, _Caller(client), server)
             passes.begin()
+            passes.demand_look()
             progress(f"{cell.name}: alone")
             passes.alone()
             if seen.unusable is None:
@@ -101,6 +103,7 @@ def run_cell(cell: Cell, plan: Plan, progress: Progress = lambda _sentence: None
                     passes.restart()
                 except RestartError as error:  # that it does not survive a restart is a finding
                     seen.failures.append(Failure(str(error).rstrip("."), crash=True, during=RESTART))
+                    passes.gone = True
             passes.end()
         if seen.unusable is None:
             progress(f"{cell.name}: elsewhere")
@@ -136,6 +139,7 @@ class _Passes:
         self.answered: dict[str, set[int]] = {}  # the children that have answered a unit
         self.requests, self.sessions = list(plan.requests), list(plan.sessions)
         self.restarts = 0
+        self.gone = False  # whether the server did not come back
 
     def begin(self) -> None:
         """Wait for the server."""
@@ -145,15 +149,43 @@ class _Passes:
         if answer["error"]:
             raise CheckError(f"{self.seen.cell['name']}: the server does not answer: {answer['error']}.")
 
+    def demand_look(self) -> None:
+        """See that the watch can be asked: without it no child is known, nothing is compared, and nothing found is no proof."""
+        answered = self.call("ready", seconds=START_SECONDS)
+        if answered["look"] is not None:
+            return
+        answer = Answer(**answered["answer"])
+        what = answer.error or f"status {answer.status}"
+        if answer.status == 200:
+            what += f" and {answer.body[:40]!r}"
+        self._read_failures(None)
+        logged = [evidence.of_failure(failure).sentence for failure in self.seen.failures]
+        what += f" ({logged[-1]})" if logged else ""
+        raise CheckError(
+            f"{self.seen.cell['name']}: GET /.portability-look was answered with {what}, not by the watch, without which no globals are "
+            "compared: the application's configuration takes this address, by a PythonInitHandler or PythonTransHandler of the whole server, "
+            "a redirect of every address or an <If> of its own, or its image has another entrypoint; let the address through to "
+            "docker/watch/conf/look.conf."
+        )
+
     def end(self) -> None:
         """Take what no answer told of: what the watch wrote and no look has seen, and children that crashed."""
         known = {(event.kind, event.what, event.file, event.line) for event in self.seen.events}
-        for found in self.server.findings():
+        for found in self._left(self.server.findings, []):
             if (found["kind"], found["what"], found["file"], found["line"]) not in known:
                 self._event(found, None)
-        for failure in log.failures(self.server.log()):
+        for failure in log.failures(self._left(self.server.log, "")):
             if failure.crash and failure.sentence not in {known.sentence for known in self.seen.failures}:
                 self.seen.failures.append(failure)
+
+    def _left(self, read: Callable[[], Any], nothing: Any) -> Any:
+        """What the server left behind. Of one that is gone it may be out of reach: that it is gone is the finding."""
+        try:
+            return read()
+        except CheckError:
+            if not self.gone:
+                raise
+            return nothing
 
     def alone(self) -> None:
         """Everything in order, through one connection."""
@@ -199,15 +231,16 @@ class _Passes:
             load=[[step.unit, step.command()] for step in self.requests],
             sessions=[[[step.command(), step.times] for step in session.steps] for session in self.sessions],
             clients=CLIENTS,
-            seconds=max(TOGETHER_SECONDS, 0.5 * sum(len(session.steps) for session in self.sessions)),
+            seconds=_together_seconds(len(self.requests), sum(len(session.steps) for session in self.sessions)),
         )
+        self.seen.unsent = [unit for unit, answers in answered["load"].items() if not answers]
         for unit, answers in answered["load"].items():
             for one in answers:
                 self.seen.add_run(TOGETHER, unit, Run([Answer(**one["answer"])]))
         for session, steps in zip(self.sessions, answered["sessions"], strict=True):
             for step, answers in zip(session.steps, steps, strict=True):
                 self.seen.add_run(TOGETHER, step.unit, Run([Answer(**answer) for answer in answers]))
-        if any(_failed(run) for runs in self.seen.runs[TOGETHER].values() for run in runs):
+        if any(_failed(run) for runs in self.seen.runs.get(TOGETHER, {}).values() for run in runs):
             self._read_failures(None)
 
     def restart(self) -> None:
@@ -237,7 +270,7 @@ class _Passes:
     def _pin(self) -> None:
         """See that there are connections to different children."""
         if self.lost:
-            tries = 2 if self.seen.cell["model"] == "winnt" else SPREAD_TRIES
+            tries = 2 if self.seen.cell["model"] == ONE_CHILD else SPREAD_TRIES
             self.lines = self.call("pin", first="0", wanted=CONNECTIONS, tries=tries)["children"]
             self.seen.children = max(self.seen.children, len(set(self.lines.values())))
             self.lost = False
@@ -306,11 +339,12 @@ class _Passes:
         return run
 
     def _take_look(self, step: Step, look: dict[str, Any], repeated: bool) -> None:
-        changes = self.seen.changes.setdefault(step.unit, [])
-        for found in look["changes"]:
-            change = Change(**found, repeated=repeated)
-            if change not in changes and sum(other.name == change.name for other in changes) < 4:
-                changes.append(change)
+        if look["changes"] is not None:
+            changes = self.seen.changes.setdefault(step.unit, [])
+            for found in look["changes"]:
+                change = Change(**found, repeated=repeated)
+                if change not in changes and sum(other.name == change.name for other in changes) < 4:
+                    changes.append(change)
         for found in look["findings"]:
             self._event(found, step.unit)
 
@@ -353,6 +387,11 @@ class _Passes:
 
 def _failed(run: Run) -> bool:
     return any(answer.error or answer.status is None or answer.status >= 500 for answer in run.answers)
+
+
+def _together_seconds(requests: int, steps: int) -> float:
+    """How long the pass may last: slow ones take their time, many of them not for ever."""
+    return max(TOGETHER_LEAST, TOGETHER_EACH * steps + min(TOGETHER_MOST, TOGETHER_EACH * requests))
 
 
 def _spread(gaps: int, most: int) -> set[int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from . import compare, rules
 from . import evidence as ev
 from .evidence import Evidence
-from .observations import ALONE, ELSEWHERE, RESTART, ROUNDS, TOGETHER, Observations, Run
+from .observations import ALONE, ELSEWHERE, ONE_CHILD, RESTART, ROUNDS, TOGETHER, Observations, Run
 from .plan import Plan, Step
 from .rules import Rule
 
@@ -34,6 +34,7 @@ def cell(plan: Plan, seen: Observations) -> list[Raw]:
     found += judge.crashes(found)
     found += judge.events(found)
     found += judge.changes(found)
+    found += judge.unlooked()
     return found
 
 
@@ -204,6 +205,22 @@ class _Cell:
                     sentence = f"the global `{change.name}` of {change.module} changes with every request; each child has its own."
                     yield Raw(NOTE, rules.GLOBALS, unit, sentence, [ev.of_change(change)])
 
+    def unlooked(self) -> Iterator[Raw]:
+        """What was not looked at: no fault, but that none was found there says nothing."""
+        seen = self.seen
+        if seen.children < 2 and seen.runs.get(ROUNDS) and seen.cell["model"] != ONE_CHILD:
+            yield Raw(NOTE, rules.GLOBALS, None, _ONE_ANSWERED)
+        if unseen := [unit for unit in seen.runs.get(ALONE, ()) if unit not in seen.changes]:
+            yield Raw(NOTE, rules.GLOBALS, None, f"The watch did not answer behind {_listed(unseen)}: whether globals change was not looked at.")
+        if seen.unsent:
+            yield Raw(NOTE, rules.THREADS, None, f"{_listed(seen.unsent)}: not sent {_TOO_MANY}")
+
+
+_ONE_ANSWERED = (
+    "Fewer than two children answered: differences between children were not looked at. "
+    "See that the application's configuration lets httpd have several."
+)
+_TOO_MANY = "in the pass `together`, whose time was up: races were not looked at there. Have fewer requests in one file."
 
 _CALLS = {
     "fork": "{what} is called; it is refused in every interpreter but the main one, and copies httpd's sockets in that",
@@ -224,6 +241,11 @@ def _rule_of_text(sentence: str) -> Rule:
     if "subinterpreter" in lower or "sub-interpreter" in lower or "mp0302" in lower:
         return rules.INTERPRETERS
     return rules.FAILURES
+
+
+def _listed(units: list[str], most: int = 3) -> str:
+    more = len(units) - most
+    return ", ".join(units[:most]) + (f" and {more} other{'s' if more > 1 else ''}" if more > 0 else "")
 
 
 def _capital(sentence: str) -> str:

@@ -1,6 +1,7 @@
 """Finds failures in httpd's error log."""
 
 import re
+import signal
 
 from .observations import Failure
 
@@ -9,6 +10,8 @@ _MESSAGE = re.compile(r"(?P<number>MP\d{4}): (?P<text>.*)")
 _RAISED = re.compile(r"\S+ '(?P<handler>[^']*)' .*? raised (?P<exception>.*)", re.DOTALL)
 _FRAME = re.compile(r'\S+ \S+:   File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 _ENDED = re.compile(r"AH0005[012]: child pid \d+ exit signal (?P<signal>.*)")
+_ENDED_ITK = re.compile(r"child died with signal (?P<number>\d+)")  # mpm_itk's words for the process of a connection
+_OURS = (signal.SIGKILL, signal.SIGTERM)  # from the check, and from httpd itself
 _FOREIGN = re.compile(r"^<|/lib/python3\.\d+/(?!(site|dist)-packages/)|/portability_watch/")
 _FAILED = ("MP0302", "MP0303", "MP0401", "MP0402", "MP0403", "MP0102")
 
@@ -26,6 +29,10 @@ def failures(text: str) -> list[Failure]:
         if ended := _ENDED.match(rest):
             if "Killed" not in ended["signal"] and "Terminated" not in ended["signal"]:
                 found.append({"sentence": f"a child was ended by the signal {ended['signal']}", "crash": True})
+        elif ended := _ENDED_ITK.match(rest):
+            number = int(ended["number"])
+            if number in signal.valid_signals() and number not in _OURS:
+                found.append({"sentence": f"a child was ended by the signal {signal.strsignal(number)} ({number})", "crash": True})
         elif message := _MESSAGE.match(rest):
             latest.pop(thread, None)
             if message["number"] in _FAILED:

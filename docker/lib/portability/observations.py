@@ -5,6 +5,8 @@ from typing import Any
 
 ALONE, ROUNDS, TOGETHER, RESTART, ELSEWHERE = PASSES = ("alone", "rounds", "together", "restart", "elsewhere")
 
+ONE_CHILD = "winnt"  # the process model in which there is no other one to ask
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -75,10 +77,11 @@ class Observations:
 
     cell: dict[str, str]  # name, system, python, model, gil
     runs: dict[str, dict[str, list[Run]]] = field(default_factory=dict)  # pass, unit
-    changes: dict[str, list[Change]] = field(default_factory=dict)  # unit
+    changes: dict[str, list[Change]] = field(default_factory=dict)  # unit; one that was never looked behind is not in it
     events: list[Event] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     children: int = 0  # that answered in the pass `rounds`
+    unsent: list[str] = field(default_factory=list)  # units that the pass `together` did not come to
     unusable: str | None = None  # why the application cannot be checked here at all, a sentence
     seconds: float = 0.0
 

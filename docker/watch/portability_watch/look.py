@@ -31,6 +31,13 @@ def look(req):
     return apache.OK
 
 
+def pass_over(_req):
+    """Stands for a handler of the application in the other phases of a look."""
+    from mod_python import apache
+
+    return apache.DECLINED
+
+
 def _compare_settings():
     """Note settings of the process that are not as at the last look; no event tells of these."""
     global _settings
