@@ -88,5 +88,6 @@ fn every_mode() {
         assert!(found == format!("(e {expected}$)"), "{name}: {} bytes", found.len());
     }
     logged_nothing(&server);
-    std::fs::remove_dir_all(folder).expect("our folder");
+    // Not there where the module was built ahead.
+    let _ = std::fs::remove_dir_all(folder);
 }
