@@ -106,7 +106,7 @@ for_each_mpm! {
             }
         });
         assert!(tally.failed.is_empty() && tally.not_connected == 0, "{tally:?}");
-        assert!(tally.ok > 20, "{tally:?}");
+        assert!(tally.ok >= times, "{tally:?}");
         pids.sort_unstable();
         pids.dedup();
         assert_eq!(pids.len(), times + 1, "each restart brings other children");
