@@ -237,8 +237,8 @@ fn a_prefork_child_can_be_stopped_anywhere() {
         )
         .config("PythonHandler works")
         .start();
-    let tally = server.load(4, "/x").while_running(|| {
-        for _ in 0..10 {
+    let tally = server.load(2, "/x").while_running(|| {
+        for _ in 0..6 {
             assert!(ask(&server, "localhost", "/x").count > 0);
             server.restart();
         }
