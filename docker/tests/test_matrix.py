@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
 from matrix import report
-from matrix.docker import Docker, DockerError, Files, end_group, walk
+from matrix.docker import Docker, DockerError, Files, end_groups, walk
 from matrix.images import BuildError, context
 from matrix.report import Run
 from matrix.scenario import ScenarioResult
@@ -221,7 +221,7 @@ class Ending(unittest.TestCase):
                 words = f"trap '{trap}' TERM; touch $1; echo; while [ -e $1 ]; do sleep 0.05; done"
                 process = Docker().spawn(["bash", "-c", words, "x", str(file)])
                 process.stdout.readline()
-                end_group(process)
+                end_groups([process])
                 self.assertIsNotNone(process.poll())
                 self.assertEqual(file.exists(), not cleaned)
                 Docker().forget(process)

@@ -115,7 +115,7 @@ impl Connection<'_> {
         }
     }
 
-    fn failure(self, status: i32) -> StreamError {
+    pub(super) fn failure(self, status: i32) -> StreamError {
         StreamError { status, gone: self.is_gone(status) }
     }
 }

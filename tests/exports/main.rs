@@ -6,7 +6,7 @@ mod fixture;
 mod build;
 
 use build::caller;
-use fixture::{Httpd, Mpm, Server, for_each_lasting_mpm, for_each_mpm, python_version};
+use fixture::{Httpd, Mpm, Server, for_each_lasting_mpm, for_each_mpm, has_own_gil};
 
 /// A server with the calling module, whose handler has /caller.
 fn calling(mpm: Mpm) -> Httpd {
@@ -153,7 +153,7 @@ for_each_lasting_mpm! {
     }
 
     fn threads_call_at_once(mpm) {
-        let gil = if python_version() >= (3, 12) { "own" } else { "shared" };
+        let gil = if has_own_gil() { "own" } else { "shared" };
         let server = calling(mpm).config(format!("PythonInterpreterOptions * gil={gil}")).start();
         let steps = |i: usize| query(&[
             &format!("acquire=interpreter{}", i % 3),

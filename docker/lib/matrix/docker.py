@@ -20,6 +20,8 @@ RUN_LABEL = "mod_python.matrix"
 CELL_LABEL = "mod_python.cell"
 # How long Docker may take to end something.
 END_LIMIT = 60
+# How long what is told to end may clean up.
+CLEANING = 3
 
 
 class DockerError(Exception):
@@ -106,7 +108,7 @@ class Docker:
 
     def has_image(self, name: str) -> bool:
         try:
-            return bool(self.call("image", "inspect", "--format", "{{.Id}}", name))
+            return bool(self.image_id(name))
         except DockerError:
             return False
 
@@ -140,8 +142,7 @@ class Docker:
         with self._lock:
             self.ending.set()
             processes = list(self._processes)
-        for process in processes:
-            end_group(process)
+        end_groups(processes)
         # What a command that was just killed has asked for may still appear.
         for pause in (0, 0.5):
             time.sleep(pause if processes else 0)
@@ -229,23 +230,27 @@ def last_call(*arguments: str) -> str:
         return ""
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process with all that it has started: first in a way that lets it clean up."""
-    for signal_number, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 3)):
+def end_groups(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Ends processes with all that they have started: first in a way that lets them clean up, all at the same time."""
+    for process in processes:
+        signal_group(process, signal.SIGTERM)
+    deadline = time.monotonic() + CLEANING
+    for process in processes:
         try:
-            os.killpg(process.pid, signal_number)
-            process.wait(patience)
-            return
-        except ProcessLookupError:
-            return
+            process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            pass
+            kill_group(process)
+            process.wait()
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kills a process with all that it has started."""
+    signal_group(process, signal.SIGKILL)
+
+
+def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
     try:
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, number)
     except ProcessLookupError:
         pass
 

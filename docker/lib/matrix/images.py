@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from .docker import Docker, DockerError, end_group, kill_group, last_line
+from .docker import Docker, DockerError, end_groups, kill_group, last_line
 from .systems import SYSTEMS, Refusal, System
 
 Progress = Callable[[str], None]
@@ -67,7 +67,7 @@ class Images:
                 failure = None if making.returncode == 0 else last_line(said.decode(errors="replace")) or f"status {making.returncode}"
             except subprocess.TimeoutExpired:
                 # It leaves a system half made if it is killed outright.
-                end_group(making)
+                end_groups([making])
                 failure, said = f"not done after {BASE_LIMIT} s", b""
             finally:
                 self._docker.forget(making)

@@ -428,6 +428,8 @@ fn is_again(status: i32) -> bool {
 }
 
 fn failure(filter: Filter<'_>, status: i32) -> StreamError {
-    let gone = filter.request().is_some_and(|request| request.connection().is_gone(status));
-    StreamError { status, gone }
+    match filter.request() {
+        Some(request) => request.connection().failure(status),
+        None => StreamError { status, gone: false },
+    }
 }
