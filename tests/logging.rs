@@ -100,6 +100,7 @@ for_each_mpm! {
                 for thread in threads:
                     thread.join()
         "#)
+        .children(2)
         .start();
         let requests = 4;
         for response in server.parallel(requests, |_| server.request("GET", "/say?many")) {

@@ -124,14 +124,14 @@ fn count_at_once(server: &Server, hosts: &[&str]) -> Vec<String> {
 
 for_each_mpm! {
     fn steps_of_all_children_and_interpreters_come_one_after_the_other(mpm) {
-        let server = Httpd::new(mpm).handler("count", COUNT).vhost("a.test", "").vhost("b.test", "").start();
+        let server = Httpd::new(mpm).children(2).handler("count", COUNT).vhost("a.test", "").vhost("b.test", "").start();
         let who = count_at_once(&server, &["a.test", "b.test"]);
         assert!(who.len() > 1, "{who:?}");
         assert_eq!(server.log_count("MP06"), 0);
     }
 
     fn the_rules_of_locking_are_kept(mpm) {
-        let server = Httpd::new(mpm).handler("try", TRY).start();
+        let server = Httpd::new(mpm).children(2).handler("try", TRY).start();
         let expected = if mpm == Mpm::Prefork { "2" } else { "8" };
         for _ in 0..3 {
             assert_eq!(server.get("/try").text(), expected, "{}", server.log());
@@ -140,6 +140,7 @@ for_each_mpm! {
 
     fn one_mutex_is_enough(mpm) {
         let server = Httpd::new(mpm)
+            .children(2)
             .config("PythonOption mod_python.mutex_locks 1")
             .handler("try", TRY)
             .handler("count", COUNT)
@@ -202,8 +203,11 @@ fn the_mutex_directive_decides() {
         for how in
             ["file:${ROOT}/run", "fcntl:${ROOT}/run", "flock:${ROOT}/run", "sysvsem", "posixsem", "pthread", "default"]
         {
-            let httpd =
-                Httpd::new(mpm).config(format!("Mutex {how} python")).handler("count", COUNT).handler("try", TRY);
+            let httpd = Httpd::new(mpm)
+                .children(2)
+                .config(format!("Mutex {how} python"))
+                .handler("count", COUNT)
+                .handler("try", TRY);
             if !httpd.configtest().accepted {
                 assert!(how.starts_with("posix") || how.starts_with("pthread"), "Mutex {how} python");
                 continue;

@@ -10,6 +10,7 @@ use fixture::{Httpd, Mpm, Server, for_each_mpm};
 
 fn hello(mpm: Mpm) -> Server {
     Httpd::new(mpm)
+        .children(2)
         .handler(
             "hello",
             r#"

@@ -390,7 +390,7 @@ for_each_mpm! {
     }
 
     fn a_graceful_stop_lets_a_connection_finish(mpm) {
-        let server = site(mpm, "c", "").start();
+        let server = site(mpm, "c", "").children(2).start();
         let mut connection = connect(&server);
         connection.send("before\n");
         assert_eq!(connection.read_bytes(7), b"before\n");
@@ -407,7 +407,7 @@ for_each_mpm! {
     }
 
     fn a_graceful_restart_lets_a_connection_finish(mpm) {
-        let server = site(mpm, "c", "").start();
+        let server = site(mpm, "c", "").children(2).start();
         let mut connection = connect(&server);
         connection.send("before\n");
         assert_eq!(connection.read_bytes(7), b"before\n");

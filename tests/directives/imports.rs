@@ -52,6 +52,7 @@ fn trace(server: &Server, pid: u32) -> Vec<String> {
 for_each_mpm! {
     fn imports_run_in_file_order_in_every_child_before_it_serves(mpm) {
         let server = traced(mpm)
+            .children(2)
             .config(
                 "
                 PythonImport third localhost

@@ -145,7 +145,7 @@ for_each_mpm! {
             "upper", "doubles", "much", "halves", "nothing", "late", "bit_by_bit", "passes", "disables", "leaves", "first_line",
             "before_and_after",
         ];
-        let server = input(site(mpm, PROGRAMS), &names).start();
+        let server = input(site(mpm, PROGRAMS), &names).children(2).start();
         let text = "one\ntwo\nthree\nfour";
         let long: String = (0..8_000).map(|at| format!("line {at} of it\n")).collect();
         let mut connection = server.raw();

@@ -18,6 +18,7 @@ fn counts(answers: &[Answer]) -> BTreeMap<(u32, String), Vec<u64>> {
 for_each_lasting_mpm! {
     fn globals_belong_to_one_interpreter_of_one_child(mpm) {
         let server = site(mpm)
+            .children(2)
             .file(
                 "lib/brief.py",
                 // Long enough for the next request to need another thread.

@@ -8,7 +8,7 @@ use crate::{busy, wait_for_begin};
 
 for_each_mpm! {
     fn recycled_children_fail_no_request(mpm) {
-        let server = site(mpm).config("PythonHandler who\nMaxConnectionsPerChild 5").vhost("a.test", "").start();
+        let server = site(mpm).children(2).config("PythonHandler who\nMaxConnectionsPerChild 5").vhost("a.test", "").start();
         let first = server.child_pids();
         let mut answers = Vec::new();
         for _ in 0..8 {

@@ -9,6 +9,7 @@ use crate::who::{ask, site};
 for_each_mpm! {
     fn it_runs_no_user_code(mpm) {
         let server = site(mpm)
+            .children(2)
             .file(
                 "lib/traces.py",
                 "

@@ -12,7 +12,7 @@ fn rename(server: &Server, from: &str, to: &str) {
 
 for_each_mpm! {
     fn the_new_configuration_counts_after_either_restart(mpm) {
-        let server = site(mpm).config("PythonHandler who\nPythonInterpreter first").start();
+        let server = site(mpm).children(2).config("PythonHandler who\nPythonInterpreter first").start();
         let first = ask(&server, "localhost", "/x");
         assert_eq!(first.interpreter, "first");
 
@@ -34,6 +34,7 @@ for_each_mpm! {
     /// P18: a module that a graceful restart loads for the first time sees only one pass of the configuration.
     fn a_graceful_restart_can_be_the_first_to_load_it(mpm) {
         let server = Httpd::new(mpm)
+            .children(2)
             .without_python()
             .file("lib/who.py", crate::who::WHO)
             .file("plain.txt", "as it is")
@@ -93,7 +94,7 @@ for_each_mpm! {
     fn twenty_graceful_restarts_fail_no_request(mpm) {
         // A single child is replaced once a second at most.
         let times = if mpm == Mpm::OneChild { 5 } else { 20 };
-        let server = site(mpm).config("PythonHandler who").vhost("a.test", "").start();
+        let server = site(mpm).children(2).config("PythonHandler who").vhost("a.test", "").start();
         let mut pids = vec![ask(&server, "localhost", "/x").pid];
         let tally = server.load(2, "/x").while_running(|| {
             for _ in 0..times {

@@ -160,7 +160,7 @@ for_each_lasting_mpm! {
 
 for_each_mpm! {
     fn a_graceful_stop_finishes_what_is_under_way(mpm) {
-        let server = busy(mpm).start();
+        let server = busy(mpm).children(2).start();
         thread::scope(|scope| {
             let waiting = scope.spawn(|| Answer::of(&server.request("GET", "/wait").send()));
             wait_for_begin(&server, "wait");

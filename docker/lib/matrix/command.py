@@ -131,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"docker/matrix: the report could not be written: {error}.", file=sys.stderr)
     if not clean:
         label = f"{RUN_LABEL}={docker.run_id}"
-        print(f"docker/matrix: Docker did not end all of it: docker ps -a --filter label={label}, docker network ls --filter label={label}.", file=sys.stderr)
+        print(f"docker/matrix: Docker did not end all of it: docker ps -a, docker network ls and docker volume ls with --filter label={label} show what is left.", file=sys.stderr)
     return summary(whole, words, options.report, interrupted)
 
 

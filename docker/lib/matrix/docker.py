@@ -121,6 +121,13 @@ class Docker:
         lines = self.call("image", "inspect", "--format", "{{range .Config.Env}}{{println .}}{{end}}", name).splitlines()
         return {key: value for key, _, value in (line.partition("=") for line in lines if line)}
 
+    def volume(self, image: str, folder: str) -> str:
+        """A volume of this run's with what the image has in a folder. Raises DockerError."""
+        name = self.call("volume", "create", *self.label(), self.name(uuid.uuid4().hex[:8]))
+        # Docker fills one that is empty from the first container that has it.
+        self.call("run", "--rm", *self.label(), "--network", "none", "--volume", f"{name}:{folder}", "--entrypoint", "true", image)
+        return name
+
     def copy_in(self, container: str, folder: str, files: "Files") -> None:
         """Puts files into a container that need not run."""
         self.call("cp", "-", f"{container}:{folder}", input=files.tar())
@@ -147,8 +154,9 @@ class Docker:
         for pause in (0, 0.5):
             time.sleep(pause if processes else 0)
             self._remove(["ps", "--all"], ["rm", "--force", "--volumes"], f"{RUN_LABEL}={self.run_id}")
-        self._remove(["network", "ls"], ["network", "rm"], f"{RUN_LABEL}={self.run_id}")
-        return not (self._found(["ps", "--all"], f"{RUN_LABEL}={self.run_id}") or self._found(["network", "ls"], f"{RUN_LABEL}={self.run_id}"))
+        for kind in ("network", "volume"):
+            self._remove([kind, "ls"], [kind, "rm"], f"{RUN_LABEL}={self.run_id}")
+        return not any(self._found(listing, f"{RUN_LABEL}={self.run_id}") for listing in (["ps", "--all"], ["network", "ls"], ["volume", "ls"]))
 
     def end_cell(self, cell: str) -> None:
         """Ends the containers of one cell, whatever they are doing; there are no more. One that was just asked for may still

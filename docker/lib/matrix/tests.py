@@ -139,8 +139,12 @@ def section(text: str, name: str) -> str:
     return found[1].strip() if found else text
 
 
-def run_tests(docker: Docker, cell: Cell, image: str, tell: Callable[[str], None]) -> TestRun:
-    """Runs the tests of a cell in a container of its own without a network."""
+def run_tests(docker: Docker, cell: Cell, image: str, usr: str, tell: Callable[[str], None]) -> TestRun:
+    """Runs the tests of a cell in a container of its own without a network.
+
+    `usr` is a volume with the image's /usr: the tests start thousands of httpds, and for each file that those open, some of Docker's
+    storage drivers (fuse-overlayfs) ask a process of theirs several times.
+    """
     container = docker.name(cell.name.replace(" ", "-"))
     environment = {
         "THREADS": str(THREADS),
@@ -153,7 +157,7 @@ def run_tests(docker: Docker, cell: Cell, image: str, tell: Callable[[str], None
     if cell.model == "itk":
         environment["MOD_PYTHON_TEST_MODEL"] = "itk"
     command = [
-        "run", "--rm", "--name", container, *docker.label(cell.name), "--network", "none", "--no-healthcheck", "--init",
+        "run", "--rm", "--name", container, *docker.label(cell.name), "--network", "none", "--no-healthcheck", "--volume", f"{usr}:/usr:ro",
         "--memory", MEMORY, "--memory-swap", MEMORY, "--pids-limit", str(PROCESSES), "--tmpfs", "/tmp:exec,mode=1777",
         *(ITK_TEST_RIGHTS if cell.model == "itk" else []),
         *(part for name, value in environment.items() for part in ("--env", f"{name}={value}")),
