@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .docker import Docker, DockerError, Files
+from .docker import Docker, DockerError, Files, kill_group
 from .systems import Cell
 from .tests import ITK_RIGHTS
 
 PORT = 8080
 START_LIMIT = 30
-# Each look is a run of Docker's client, which costs more than what it looks at.
-POLL = 0.2
-# How often a look is taken at whether the server still runs at all.
-LOOK = 1.0
+# What httpd logs each time a generation of children serves.
+SERVING = "resuming normal operations"
 MEMORY = "1g"
 # A handler that does nothing but log does not fill the disk.
 LOG = ["--log-driver", "json-file", "--log-opt", "max-size=64m"]
 
-# The children of httpd, which is process 1 of its container; and the death of the first $1 of them, told.
+# The children of httpd, which is process 1 of its container.
 CHILDREN = 'for s in /proc/[0-9]*/stat; do read -r pid _ _ parent _ <"$s" && [ "$parent" = 1 ] && echo "$pid"; done 2>/dev/null; true'
-KILL = f'for pid in $({CHILDREN[:-6]} | sort -n | head -n "$1"); do kill -KILL "$pid" && echo "$pid"; done 2>/dev/null; true'
+# Kills the first $1 of them and waits until there are others and none of these, $2 seconds at most; fails if that was in vain. All
+# in there: each look from outside would be a run of Docker's client and more, and cost more than what it looks at.
+KILL = f"""
+children() {{ {CHILDREN}; }}
+killed=" "
+for pid in $(children | sort -n | head -n "$1"); do kill -KILL "$pid" && killed+="$pid "; done 2>/dev/null
+while [ "$SECONDS" -lt "$2" ]; do
+    now=$(children) old=no
+    for pid in $now; do [[ $killed != *" $pid "* ]] || old=yes; done
+    if [ -n "$now" ] && [ $old = no ]; then echo replaced; exit; fi
+    sleep 0.05
+done
+"""
 
 
 class ContainerError(Exception):
@@ -67,10 +78,25 @@ class Container:
 
     def wait_until_serving(self, generations: int) -> None:
         """Waits until httpd has begun to serve so many times since the container was made."""
-        self._wait("httpd to serve", lambda: self.generations() >= generations)
+        process = self.docker.open("logs", "--follow", self.name, stderr=subprocess.STDOUT)
+        overdue = threading.Event()
+        timer = threading.Timer(START_LIMIT, lambda: (overdue.set(), kill_group(process)))
+        timer.start()
+        try:
+            assert process.stdout
+            for line in process.stdout:
+                generations -= SERVING.encode() in line
+                if generations <= 0:
+                    return
+        finally:
+            timer.cancel()
+            self.docker.forget(process)
+        # The output has come to its end.
+        what = f"waited {START_LIMIT} s in vain for httpd to serve" if overdue.is_set() else "the server ended before it served"
+        raise ContainerError(f"{what}: {tail(self.log())}")
 
     def generations(self) -> int:
-        return self.log().count("resuming normal operations")
+        return self.log().count(SERVING)
 
     def children(self) -> set[int]:
         return set(map(int, self.docker.call("exec", self.name, "bash", "-c", CHILDREN).split()))
@@ -79,18 +105,13 @@ class Container:
         """A graceful restart; returns when the new generation serves."""
         before = self.generations()
         self.docker.call("kill", "--signal", "USR1", self.name)
-        self._wait("the next generation", lambda: self.generations() > before)
+        self.wait_until_serving(before + 1)
 
     def kill_children(self, count: int | None = None) -> None:
         """Kills children outright; returns when others are there."""
-        many = str(count or 1000)
-        killed = set(map(int, self.docker.call("exec", "--user", "root", self.name, "bash", "-c", KILL, "kill", many).split()))
-
-        def replaced() -> bool:
-            now = self.children()
-            return bool(now) and not now & killed
-
-        self._wait("new children", replaced)
+        words = ["exec", "--user", "root", self.name, "bash", "-c", KILL, "kill", str(count or 1000), str(START_LIMIT)]
+        if self.docker.call(*words) != "replaced":
+            raise ContainerError(f"waited {START_LIMIT} s in vain for new children: {tail(self.log())}")
 
     def log(self) -> str:
         """The error log, since the container was made."""
@@ -127,19 +148,6 @@ class Container:
         if status != "0":
             raise ContainerError(f"httpd ended with status {status} when it was stopped, after {took:.1f} s")
         return took
-
-    def _wait(self, what: str, condition) -> None:
-        begun = time.monotonic()
-        look = begun + LOOK
-        while not condition():
-            now = time.monotonic()
-            if now > look:
-                look = now + LOOK
-                if not self.runs():
-                    raise ContainerError(f"the server ended while waiting for {what}: {tail(self.log())}")
-            if now > begun + START_LIMIT:
-                raise ContainerError(f"waited {START_LIMIT} s in vain for {what}: {tail(self.log())}")
-            time.sleep(POLL)
 
 
 @contextmanager
