@@ -15,6 +15,8 @@ from .systems import Cell
 THREADS = 3
 MEMORY = "2g"
 PROCESSES = 2048
+# The image's.
+USER = "33:33"
 # So much of what a program prints is kept: what its failed tests said comes last.
 LINES = 100_000
 
@@ -32,6 +34,12 @@ FILTERS = {
 ITK_RIGHTS = ["--user", "root", "--cap-add", "DAC_READ_SEARCH", "--cap-add", "SYS_NICE"]
 # The tests look into the processes of those users.
 ITK_TEST_RIGHTS = [*ITK_RIGHTS, "--cap-add", "SYS_PTRACE"]
+
+# The tests run as the image's user. Root only begins: `/` is to be that user's, for it alone is spared the storage driver's answer
+# (see run_tests) at the first step of every path. Nobody can write there all the same.
+AS_USER = """
+chmod 555 / && chown "$TEST_USER" / && exec setpriv --reuid "${TEST_USER%:*}" --regid "${TEST_USER#*:}" --clear-groups bash -c "$0" "$@"
+"""
 
 SCRIPT = """
 cd /tmp
@@ -156,12 +164,14 @@ def run_tests(docker: Docker, cell: Cell, image: str, usr: str, tell: Callable[[
         environment["MOD_PYTHON_TEST_GIL"] = "own"
     if cell.model == "itk":
         environment["MOD_PYTHON_TEST_MODEL"] = "itk"
+        begin = [*ITK_TEST_RIGHTS, "--entrypoint", "bash", image, "-c", SCRIPT, "tests"]
+    else:
+        environment["TEST_USER"] = USER
+        begin = ["--user", "root", "--entrypoint", "bash", image, "-c", AS_USER, SCRIPT, "tests"]
     command = [
         "run", "--rm", "--name", container, *docker.label(cell.name), "--network", "none", "--no-healthcheck", "--volume", f"{usr}:/usr:ro",
         "--memory", MEMORY, "--memory-swap", MEMORY, "--pids-limit", str(PROCESSES), "--tmpfs", "/tmp:exec,mode=1777",
-        *(ITK_TEST_RIGHTS if cell.model == "itk" else []),
-        *(part for name, value in environment.items() for part in ("--env", f"{name}={value}")),
-        "--entrypoint", "bash", image, "-c", SCRIPT, "tests", *FILTERS[cell.model],
+        *(part for name, value in environment.items() for part in ("--env", f"{name}={value}")), *begin, *FILTERS[cell.model],
     ]  # fmt: skip
     reader = Reader(tell)
     process = docker.open(*command, stderr=subprocess.STDOUT)
