@@ -417,6 +417,7 @@ for_each_mpm! {
         assert!(connections < 30, "{connections} connections for 300 requests");
 
         // Pipelined: sent at once, answered in order
+        drop(connection);
         let mut connection = server.raw();
         let request = |i| server.request("GET", format!("/echo/{i}"));
         let requests: Vec<_> = (0..50).map(|i| request(i).keep_alive().to_bytes()).collect();

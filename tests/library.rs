@@ -165,6 +165,7 @@ fn help_shows_signatures_and_texts() {
 #[test]
 fn among_several_processes_there_is_no_debugger() {
     let server = Httpd::new(Mpm::Prefork)
+        .children(2)
         .handler("h", "def handler(req):\n    req.write('ran')\n    return 0\n")
         .config("PythonEnablePdb On")
         .start();

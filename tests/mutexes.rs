@@ -164,7 +164,7 @@ for_each_mpm! {
                 req.write('got it')
                 return apache.OK
         "#;
-        let server = Httpd::new(mpm).handler("hold", source).start();
+        let server = Httpd::new(mpm).children(2).handler("hold", source).start();
         server.expect_child_death();
         assert!(server.request("GET", "/hold/die").try_send().is_err());
         assert_eq!(server.get("/hold").text(), "got it", "{}", server.log());
@@ -179,6 +179,7 @@ for_each_mpm! {
             return;
         }
         let server = Httpd::new(mpm)
+            .children(2)
             .config("PythonInterpreterOptions * gil=own")
             .handler("count", COUNT)
             .handler("try", TRY)

@@ -178,6 +178,7 @@ for_each_mpm! {
         let response = connection.response();
         assert_eq!((response.status, response.text().as_str()), (200, "5"));
 
+        drop(connection);
         let mut connection = server.raw();
         connection.send("POST /unread HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
         assert_eq!(connection.response().status, 200);

@@ -21,7 +21,7 @@ KEPT = 20
 POSTS = 5
 LIMIT = 10
 # Between two requests of a thread: this is about what becomes of requests, not about how many there can be.
-PAUSE = 0.03
+PAUSE = 0.1
 
 
 class Phase:

@@ -217,6 +217,7 @@ for_each_mpm! {
             }
         }
         // Where a body has not come, what comes later is still none.
+        drop(connection);
         let mut connection = server.raw();
         connection.send("POST /first_line/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65\r\n\r\nfirst\n");
         let response = connection.response();

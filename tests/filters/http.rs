@@ -58,6 +58,7 @@ for_each_mpm! {
             let response = connection.exchange(&server.request("HEAD", "/head/large.txt").keep_alive());
             assert_eq!(response.status, 200);
         }
+        drop(connection);
         assert_eq!(got(&server, "/docs/doc.txt"), "Hello, world!");
         logged_nothing(&server);
     }

@@ -240,6 +240,7 @@ itk_tests! {
     fn global_mutexes_exclude_connections_of_each_other() {
         for how in ["default", "file:${ROOT}/run", "flock:${ROOT}/run", "posixsem", "pthread", "sysvsem"] {
             let httpd = two_users(site(Mpm::Prefork))
+                .children(4)
                 .file(
                     "lib/steps.py",
                     "

@@ -35,7 +35,7 @@ itk_tests! {
     }
 
     fn graceful_restarts_under_load_lose_no_request() {
-        let server = site(Mpm::Prefork).config("PythonHandler who\nPythonImport who localhost").start();
+        let server = site(Mpm::Prefork).children(2).config("PythonHandler who\nPythonImport who localhost").start();
         let tally = server.load(3, "/x").while_running(|| {
             for _ in 0..10 {
                 let before = server.child_pids();

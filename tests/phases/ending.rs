@@ -169,6 +169,7 @@ fn cleanups_alone_are_enough() {
         assert_eq!(connection.exchange(&server.request("GET", "/file.txt").keep_alive()).text(), "as it is\n");
         assert_eq!(server.wait_for_log("CLEANED /file.txt", turn).len(), turn);
     }
+    drop(connection);
     server.get("/not/there");
     assert!(server.wait_for_log("MP0401", 1)[0].contains("contains no 'nothing'"), "{}", server.log());
 }

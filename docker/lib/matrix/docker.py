@@ -98,7 +98,7 @@ class Docker:
                 pass
 
     def label(self, cell: str | None = None) -> list[str]:
-        """The options that mark a container or network as this run's, and a cell's. Raises DockerError for a cell that was ended."""
+        """The options that mark a container, network or volume as this run's, and a cell's. Raises DockerError for a cell that was ended."""
         if cell in self._ended_cells:
             raise DockerError(f"the cell {cell} was ended")
         return ["--label", f"{RUN_LABEL}={self.run_id}", *(["--label", f"{CELL_LABEL}={cell}"] if cell else [])]
@@ -121,11 +121,15 @@ class Docker:
         lines = self.call("image", "inspect", "--format", "{{range .Config.Env}}{{println .}}{{end}}", name).splitlines()
         return {key: value for key, _, value in (line.partition("=") for line in lines if line)}
 
+    def image_user(self, name: str) -> str:
+        """The user and group that an image's containers run as."""
+        return self.call("image", "inspect", "--format", "{{.Config.User}}", name)
+
     def volume(self, image: str, folder: str) -> str:
         """A volume of this run's with what the image has in a folder. Raises DockerError."""
         name = self.call("volume", "create", *self.label(), self.name(uuid.uuid4().hex[:8]))
         # Docker fills one that is empty from the first container that has it.
-        self.call("run", "--rm", *self.label(), "--network", "none", "--volume", f"{name}:{folder}", "--entrypoint", "true", image)
+        self.call("run", "--rm", *self.label(), "--network", "none", "--volume", f"{name}:{folder}", "--entrypoint", "true", image, limit=600)
         return name
 
     def copy_in(self, container: str, folder: str, files: "Files") -> None:

@@ -25,7 +25,7 @@ LOG = ["--log-driver", "json-file", "--log-opt", "max-size=64m"]
 
 # The children of httpd, which is process 1 of its container.
 CHILDREN = 'for s in /proc/[0-9]*/stat; do read -r pid _ _ parent _ <"$s" && [ "$parent" = 1 ] && echo "$pid"; done 2>/dev/null; true'
-# Kills the first $1 of them and waits until there are others and none of these, $2 seconds at most; fails if that was in vain. All
+# Kills the first $1 of them and waits until there are others and none of these, $2 seconds at most; says so if there are. All
 # in there: each look from outside would be a run of Docker's client and more, and cost more than what it looks at.
 KILL = f"""
 children() {{ {CHILDREN}; }}
@@ -34,7 +34,7 @@ for pid in $(children | sort -n | head -n "$1"); do kill -KILL "$pid" && killed+
 while [ "$SECONDS" -lt "$2" ]; do
     now=$(children) old=no
     for pid in $now; do [[ $killed != *" $pid "* ]] || old=yes; done
-    if [ -n "$now" ] && [ $old = no ]; then echo replaced; exit; fi
+    if [ "$killed" != " " ] && [ -n "$now" ] && [ $old = no ]; then echo replaced; exit; fi
     sleep 0.05
 done
 """
@@ -110,7 +110,13 @@ class Container:
     def kill_children(self, count: int | None = None) -> None:
         """Kills children outright; returns when others are there."""
         words = ["exec", "--user", "root", self.name, "bash", "-c", KILL, "kill", str(count or 1000), str(START_LIMIT)]
-        if self.docker.call(*words) != "replaced":
+        try:
+            replaced = self.docker.call(*words)
+        except DockerError:
+            if self.docker.ending.is_set() or self.runs():
+                raise
+            raise ContainerError(f"the server has ended: {tail(self.log(), 1)}") from None
+        if replaced != "replaced":
             raise ContainerError(f"waited {START_LIMIT} s in vain for new children: {tail(self.log())}")
 
     def log(self) -> str:

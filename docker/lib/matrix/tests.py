@@ -15,8 +15,6 @@ from .systems import Cell
 THREADS = 3
 MEMORY = "2g"
 PROCESSES = 2048
-# The image's.
-USER = "33:33"
 # So much of what a program prints is kept: what its failed tests said comes last.
 LINES = 100_000
 
@@ -35,10 +33,12 @@ ITK_RIGHTS = ["--user", "root", "--cap-add", "DAC_READ_SEARCH", "--cap-add", "SY
 # The tests look into the processes of those users.
 ITK_TEST_RIGHTS = [*ITK_RIGHTS, "--cap-add", "SYS_PTRACE"]
 
-# The tests run as the image's user. Root only begins: `/` is to be that user's, for it alone is spared the storage driver's answer
-# (see run_tests) at the first step of every path. Nobody can write there all the same.
-AS_USER = """
-chmod 555 / && chown "$TEST_USER" / && exec setpriv --reuid "${TEST_USER%:*}" --regid "${TEST_USER#*:}" --clear-groups bash -c "$0" "$@"
+# Root begins, whoever runs the tests: `/` is to belong to the image's user, as whom handlers run, since it is then spared the storage
+# driver's answer (see run_tests) at the first step of every path. It cannot write there all the same, unless it means to.
+BEGIN = """
+chmod 555 / && chown "$IMAGE_USER" / || exit
+[ "$MOD_PYTHON_TEST_MODEL" = itk ] || as_user=(setpriv --reuid "${IMAGE_USER%:*}" --regid "${IMAGE_USER#*:}" --clear-groups)
+exec "${as_user[@]}" bash -c "$0" "$@"
 """
 
 SCRIPT = """
@@ -151,7 +151,8 @@ def run_tests(docker: Docker, cell: Cell, image: str, usr: str, tell: Callable[[
     """Runs the tests of a cell in a container of its own without a network.
 
     `usr` is a volume with the image's /usr: the tests start thousands of httpds, and for each file that those open, some of Docker's
-    storage drivers (fuse-overlayfs) ask a process of theirs several times.
+    storage drivers (fuse-overlayfs) ask a process of theirs several times. Docker's own init would have to be put into it (`--init`): the
+    shell that runs the programs is the container's first process, and sees orphans off.
     """
     container = docker.name(cell.name.replace(" ", "-"))
     environment = {
@@ -159,19 +160,19 @@ def run_tests(docker: Docker, cell: Cell, image: str, usr: str, tell: Callable[[
         "MOD_PYTHON_SO": "/usr/lib/apache2/modules/mod_python.so",
         "MOD_PYTHON_TEST_MODULES": "/modules",
         "TMPDIR": "/tmp",
+        "HOME": "/tmp",
+        "IMAGE_USER": docker.image_user(image),
     }
     if cell.gil == "own":
         environment["MOD_PYTHON_TEST_GIL"] = "own"
     if cell.model == "itk":
         environment["MOD_PYTHON_TEST_MODEL"] = "itk"
-        begin = [*ITK_TEST_RIGHTS, "--entrypoint", "bash", image, "-c", SCRIPT, "tests"]
-    else:
-        environment["TEST_USER"] = USER
-        begin = ["--user", "root", "--entrypoint", "bash", image, "-c", AS_USER, SCRIPT, "tests"]
     command = [
-        "run", "--rm", "--name", container, *docker.label(cell.name), "--network", "none", "--no-healthcheck", "--volume", f"{usr}:/usr:ro",
+        "run", "--rm", "--name", container, *docker.label(cell.name), "--network", "none", "--no-healthcheck", "--volume", f"{usr}:/usr:ro", "--sig-proxy=false",
         "--memory", MEMORY, "--memory-swap", MEMORY, "--pids-limit", str(PROCESSES), "--tmpfs", "/tmp:exec,mode=1777",
-        *(part for name, value in environment.items() for part in ("--env", f"{name}={value}")), *begin, *FILTERS[cell.model],
+        *(ITK_TEST_RIGHTS if cell.model == "itk" else ["--user", "root"]),
+        *(part for name, value in environment.items() for part in ("--env", f"{name}={value}")),
+        "--entrypoint", "bash", image, "-c", BEGIN, SCRIPT, "tests", *FILTERS[cell.model],
     ]  # fmt: skip
     reader = Reader(tell)
     process = docker.open(*command, stderr=subprocess.STDOUT)

@@ -65,20 +65,21 @@ class IntegrationTests(Work):
     def __init__(self, docker: Docker, images: Images, run: Run) -> None:
         super().__init__(docker, images, run)
         self._deployed: dict[System, str] = {}
-        self._usr: dict[System, str] = {}
+        # The volume with the /usr of an image, by its number.
+        self._usr: dict[str, str] = {}
 
     def image(self, system: System, model: str, progress: Progress) -> str:
         cell = self.docker.image_id(self.images.cell(system, progress))
         self._deployed[system] = self.docker.image_id(self.images.deployed(system, progress))
-        if system not in self._usr:
+        if cell not in self._usr:
             progress("copying /usr for the tests")
-            self._usr[system] = self.docker.volume(cell, "/usr")
+            self._usr[cell] = self.docker.volume(cell, "/usr")
         return cell
 
     def run(self, result: Result, image: str) -> None:
         cell, tell = result.cell, self.whole.tell
         tell(result, doing="tests")
-        tests = run_tests(self.docker, cell, image, self._usr[cell.system], lambda words: tell(result, doing=f"tests: {words}"))
+        tests = run_tests(self.docker, cell, image, self._usr[image], lambda words: tell(result, doing=f"tests: {words}"))
         tell(result, tests=tests, doing="scenario")
         # mpm_itk is no part of the image to deploy.
         deployed = image if cell.model == "itk" else self._deployed[cell.system]
