@@ -1,12 +1,13 @@
 """What every new interpreter runs first, before the code of any application.
 
-The module executes this file's source and calls start(). It must stay lean: its time is added to the first request.
+The module executes this file's source and calls start(). It must stay lean, and so must all that it imports: its time is added to
+the first request. The parts of the standard library that Python itself has not loaded at its start (threading, functools, types)
+are left to the applications that need them.
 """
 
 import marshal
 import os
 import sys
-import threading  # by the thread that makes the interpreter: threading takes its importer for the main thread
 
 from _frozen_importlib import ModuleSpec
 

@@ -7,13 +7,13 @@ stay good; names that the new code does not set keep their values.
 
 import os
 import sys
-import threading
 import time
-from types import ModuleType
+from _thread import allocate_lock
 
 from ._constants import APLOG_ERR, APLOG_NOTICE, APLOG_WARNING
 from ._entries import entry, exception
 
+ModuleType = type(sys)
 CHECK_INTERVAL = 1.0  # seconds between two looks at a module's file
 
 _started = time.time_ns()
@@ -116,7 +116,7 @@ class Loaded:
         self.known = known  # the file as it was loaded, or None if that is not certain
         self.failed = None  # the file as it was when loading it failed
         self.gone = False  # whether it was logged that the file is not there
-        self.lock = threading.Lock()  # held by the thread that looks at the file
+        self.lock = allocate_lock()  # held by the thread that looks at the file
 
 
 def remember(name, module, since):

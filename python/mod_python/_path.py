@@ -1,9 +1,9 @@
 """The directive PythonPath: sys.path from a Python expression."""
 
 import sys
-import threading
+from _thread import RLock
 
-_lock = threading.RLock()
+_lock = RLock()
 _seen = set()
 
 

@@ -1,6 +1,5 @@
 """What belongs to the whole process but must be an interpreter's own: its environment, leave to fork, and the work after a fork."""
 
-import functools
 import os
 import sys
 
@@ -94,7 +93,6 @@ def guard_fork():
     def guarded(name):
         function = getattr(os, name)
 
-        @functools.wraps(function)
         def fork():
             if _apache._has_other_interpreters():
                 raise RuntimeError(
@@ -104,6 +102,8 @@ def guard_fork():
                 )
             return function()
 
+        fork.__name__ = fork.__qualname__ = name
+        fork.__doc__ = function.__doc__
         return fork
 
     for name in ("fork", "forkpty"):

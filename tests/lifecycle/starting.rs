@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use crate::fixture::{Httpd, Mpm, Server, for_each_lasting_mpm, for_each_mpm, wait_until};
 use crate::who::{Answer, ask, site};
@@ -142,16 +143,43 @@ fn a_python_that_cannot_start_is_said() {
     }
 }
 
+/// A folder with a sitecustomize, which Python imports at its start; removed on drop.
+struct AtStart(PathBuf);
+
+impl AtStart {
+    fn new(name: &str, source: &str) -> AtStart {
+        let folder = env::temp_dir().join(format!("mod_python-test-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for temporary files");
+        fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("it is ours");
+        fs::write(folder.join("sitecustomize.py"), source).expect("it is ours");
+        AtStart(folder)
+    }
+}
+
+impl Drop for AtStart {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).expect("it is ours");
+    }
+}
+
 /// What makes an interpreter fails: requests for it fail, until it is mended.
 #[test]
 fn an_interpreter_that_cannot_be_made_is_said_and_tried_again() {
-    let folder = env::temp_dir().join(format!("mod_python-test-broken-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder for temporary files");
-    fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("it is ours");
-    fs::write(folder.join("threading.py"), "raise ImportError('not today')\n").expect("it is ours");
+    let broken = AtStart::new(
+        "broken",
+        "
+import os, sys
+
+class Broken:
+    def __getattr__(self, name):
+        raise ImportError('not today') if os.path.exists(__file__) else AttributeError(name)
+
+sys.modules['random'] = Broken()
+",
+    );
     let server = site(Mpm::Event)
         .children(1)
-        .env("PYTHONPATH", &folder)
+        .env("PYTHONPATH", &broken.0)
         .config("PythonHandler who\nPythonImport who imported")
         .vhost("main.test", "PythonInterpreter main_interpreter")
         .start();
@@ -167,11 +195,63 @@ fn an_interpreter_that_cannot_be_made_is_said_and_tried_again() {
     assert_eq!(server.log_count("MP0403: "), 4, "{}", server.log());
     assert!(server.log_lines("MP0408: ")[0].contains("PythonImport 'who'"));
 
-    fs::remove_dir_all(&folder).expect("it is ours");
+    drop(broken);
     for host in ["localhost", "main.test"] {
         wait_until("the next try", || server.request("GET", "/x").host(host).send().status == 200);
         assert!(ask(&server, host, "/x").count > 1);
     }
+}
+
+/// It is made while a request waits, under mpm_itk for each connection.
+#[test]
+fn an_interpreter_loads_no_more_of_the_standard_library_than_python_itself() {
+    let start = AtStart::new("lean", "import sys\nsys.at_start = set(sys.modules)\n");
+    let server = Httpd::new(Mpm::Event)
+        .env("PYTHONPATH", &start.0)
+        .handler(
+            "lean",
+            "
+            import sys
+            more = set(sys.modules) - sys.at_start - set(sys.builtin_module_names)
+
+            def handler(req):
+                req.write(' '.join(sorted(name for name in more if name.partition('.')[0] != 'mod_python')))
+                return 0
+            ",
+        )
+        .config("<Location /main>\nPythonInterpreter main_interpreter\n</Location>")
+        .config("AliasMatch ^/main ${HTDOCS}/lean")
+        .start();
+    // The main one first: for interpreters with GILs of their own it is given something to hold.
+    for path in ["/main", "/lean"] {
+        assert_eq!(server.get(path).text(), "lean", "{path}");
+    }
+}
+
+/// A module for tracing or coverage imports it from a .pth file, say.
+#[test]
+fn threads_are_told_of_where_threading_was_imported_at_the_start_of_python() {
+    let start = AtStart::new("early", "import threading\n");
+    let server = Httpd::new(Mpm::Event)
+        .env("PYTHONPATH", &start.0)
+        .handler(
+            "fails",
+            "
+            import threading
+
+            def fail():
+                raise ValueError('in the thread')
+
+            def handler(req):
+                thread = threading.Thread(target=fail, name='mine')
+                thread.start()
+                thread.join()
+                return 0
+            ",
+        )
+        .start();
+    assert_eq!(server.get("/fails").status, 200);
+    assert!(server.wait_for_log("MP0701: ", 1)[0].contains("thread 'mine'"), "{}", server.log());
 }
 
 /// Whether a child has begun to run Python: then it has a thread state's worth of the standard library in memory.
