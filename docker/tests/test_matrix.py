@@ -1,6 +1,7 @@
 """The matrix without Docker: selection, the reading of test programs' output, the report."""
 
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -16,13 +17,13 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 
 from matrix import report
 from matrix.docker import Docker, DockerError, Files, end_groups, walk
-from matrix.images import BuildError, context
+from matrix.images import LONG_AGO, BuildError, context
 from matrix.report import Run
 from matrix.scenario import ScenarioResult
 from matrix.scheduler import Scheduler
 from matrix.systems import MODELS, SYSTEMS, Refusal, all_cells, select
 from matrix.terminal import line
-from matrix.tests import FILTERS, Reader
+from matrix.tests import FILTERS, SCRIPT, Reader
 from matrix.work import Work
 
 REPOSITORY = HERE.parents[1]
@@ -100,6 +101,20 @@ class TestOutput(unittest.TestCase):
         run = self.read("=== total 1\n=== begin smoke\ntest a ... ok\n=== end smoke 0\n=== not done a: there is no openssl")
         self.assertEqual([failure.output for failure in run.failures], ["a: there is no openssl"])
 
+    def test_clients_that_do_not_start_are_told(self):
+        def told(script):
+            with tempfile.TemporaryDirectory() as folder:
+                for name in ("curl", "openssl"):
+                    (Path(folder) / name).write_text(f"#!/bin/sh\n{script}\n")
+                    (Path(folder) / name).chmod(0o755)
+                command = ["bash", "-c", SCRIPT, "tests"]
+                environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "THREADS": "1"}
+                said = subprocess.run(command, env=environment, capture_output=True, text=True).stdout
+            return [entry.split()[-1] for entry in said.splitlines() if entry.startswith("=== not done")]
+
+        self.assertEqual(told("echo Features: HTTP2"), [])
+        self.assertEqual(told("exit 127"), ["HTTP/2", "here"])
+
     def test_every_model_has_a_filter(self):
         self.assertEqual(set(FILTERS), set(MODELS))
 
@@ -154,7 +169,10 @@ class Builds(unittest.TestCase):
 
     def test_the_context_has_the_project_and_the_certificates_and_nothing_that_was_built(self):
         with tempfile.NamedTemporaryFile() as bundle:
-            names = tarfile.open(fileobj=BytesIO(context(REPOSITORY, Path(bundle.name)))).getnames()
+            entries = tarfile.open(fileobj=BytesIO(context(REPOSITORY, Path(bundle.name)))).getmembers()
+        names = [entry.name for entry in entries]
+        # Nothing is newer than what an earlier build has left.
+        self.assertEqual({entry.mtime for entry in entries}, {LONG_AGO})
         self.assertIn("src/lib.rs", names)
         self.assertIn("docker/ca/given.crt", names)
         self.assertFalse([name for name in names if name.startswith(("target/", ".git/"))])

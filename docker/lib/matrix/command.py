@@ -142,9 +142,13 @@ def summary(whole: Run, words: str, folder: Path, interrupted: bool) -> int:
     tests = sum(result.tests.passed for result in ran if result.tests)
     counted = f", {tests} tests" if tests else ""
     print(f"\n{words}{len(passed)} of {len(ran)} cells passed{counted}, {whole.seconds / 60:.1f} minutes: {folder / 'report.html'}")
+    # What went wrong for many, an image that there is not say, is said once.
+    cells: dict[str, list[str]] = {}
     for result in ran:
         for name, _ in result.problems:
-            print(f"  {result.cell.name}: {name}")
+            cells.setdefault(name, []).append(result.cell.name)
+    for name, where in cells.items():
+        print(f"  {', '.join(where)}: {name}")
     if interrupted:
         print("docker/matrix: interrupted.", file=sys.stderr)
         return 1

@@ -19,6 +19,8 @@ Progress = Callable[[str], None]
 # Longer than any of them takes on two slow cores.
 BUILD_LIMIT = 40 * 60
 BASE_LIMIT = 15 * 60
+# 1980, in seconds since 1970: zip files know no earlier time.
+LONG_AGO = 315_532_800
 # Less than this is not enough for one system's layers.
 DISK_NEEDED = 4 << 30
 
@@ -233,7 +235,12 @@ def checkout_files(repository: Path) -> list[str]:
 
 
 def anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The same layer whoever checked out the files, and with whatever umask."""
+    """The same layer whoever checked out the files, when, and with whatever umask.
+
+    cargo builds again what is older than a file that it depends on: none of these is newer than what an earlier build has left in a
+    layer, and docker/Dockerfile touches what it is to build again.
+    """
+    entry.mtime = LONG_AGO
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mode = 0o755 if entry.mode & 0o100 else 0o644
