@@ -8,14 +8,16 @@ import tarfile
 import tempfile
 import threading
 import unittest
+from contextlib import redirect_stdout
 from html.parser import HTMLParser
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
 from matrix import report
+from matrix.command import summary
 from matrix.docker import Docker, DockerError, Files, end_groups, walk
 from matrix.images import LONG_AGO, BuildError, context
 from matrix.report import Run
@@ -143,6 +145,20 @@ class Reports(unittest.TestCase):
         self.assertIn("smoke &lt;a&gt;", page)
         self.assertIn("Python 3.11 has one GIL", page)
         HTMLParser().feed(page)
+
+    def test_what_fails_for_many_is_said_once(self):
+        run = Run(select(["trixie event", "bookworm event"]))
+        for error in ("no image", "no image", "no memory"):
+            run.tell(next(result for result in run.to_run if not result.error), state="failed", error=error)
+
+        def said():
+            with redirect_stdout(StringIO()) as output:
+                self.assertEqual(summary(run, "", Path("folder"), False), 1)
+            return output.getvalue().splitlines()[2:]
+
+        self.assertEqual(said(), ["  bookworm event shared, trixie event shared: no image", "  trixie event own: no memory"])
+        run.tell(run.to_run[2], error="no image")
+        self.assertEqual(said(), ["  every cell: no image"])
 
     def test_a_cell_is_green_only_when_it_has_passed(self):
         run = Run(select(["trixie event shared"]))

@@ -148,7 +148,7 @@ def summary(whole: Run, words: str, folder: Path, interrupted: bool) -> int:
         for name, _ in result.problems:
             cells.setdefault(name, []).append(result.cell.name)
     for name, where in cells.items():
-        print(f"  {', '.join(where)}: {name}")
+        print(f"  {'every cell' if 1 < len(where) == len(ran) else ', '.join(where)}: {name}")
     if interrupted:
         print("docker/matrix: interrupted.", file=sys.stderr)
         return 1
