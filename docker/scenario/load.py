@@ -22,6 +22,8 @@ POSTS = 5
 LIMIT = 10
 # Between two requests of a thread: this is about what becomes of requests, not about how many there can be.
 PAUSE = 0.1
+# A server that is there answers these, however busy it is; one that was killed is given up long before LIMIT.
+PROBES = {socket.TCP_KEEPIDLE: 1, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 4}
 
 
 class Phase:
@@ -60,6 +62,13 @@ class Phase:
         print(json.dumps(facts), flush=True)
 
 
+def open_up(connection):
+    connection.connect()
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in PROBES.items():
+        connection.sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 def exchange(connection, posted):
     connection.request("POST" if posted else "GET", "/store" if posted else "/hello")
     response = connection.getresponse()
@@ -87,6 +96,7 @@ def client(host, port):
         try:
             if connection is None:
                 connection, sent = http.client.HTTPConnection(host, port, timeout=LIMIT), 0
+                open_up(connection)
             answer = exchange(connection, posted)
             sent += 1
         except (OSError, http.client.HTTPException, ValueError) as error:

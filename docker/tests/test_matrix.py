@@ -25,7 +25,7 @@ from matrix.scenario import ScenarioResult
 from matrix.scheduler import Scheduler
 from matrix.systems import MODELS, SYSTEMS, Refusal, all_cells, select
 from matrix.terminal import line
-from matrix.tests import FILTERS, SCRIPT, Reader
+from matrix.tests import CLIENTS, FILTERS, Reader
 from matrix.work import Work
 
 REPOSITORY = HERE.parents[1]
@@ -109,10 +109,9 @@ class TestOutput(unittest.TestCase):
                 for name in ("curl", "openssl"):
                     (Path(folder) / name).write_text(f"#!/bin/sh\n{script}\n")
                     (Path(folder) / name).chmod(0o755)
-                command = ["bash", "-c", SCRIPT, "tests"]
-                environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "THREADS": "1"}
-                said = subprocess.run(command, env=environment, capture_output=True, text=True).stdout
-            return [entry.split()[-1] for entry in said.splitlines() if entry.startswith("=== not done")]
+                environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+                said = subprocess.run(["bash", "-c", CLIENTS], env=environment, capture_output=True, text=True).stdout
+            return [entry.split()[-1] for entry in said.splitlines() if entry.startswith("=== not done ")]
 
         self.assertEqual(told("echo Features: HTTP2"), [])
         self.assertEqual(told("exit 127"), ["HTTP/2", "here"])

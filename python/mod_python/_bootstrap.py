@@ -1,8 +1,8 @@
 """What every new interpreter runs first, before the code of any application.
 
 The module executes this file's source and calls start(). It must stay lean, and so must all that it imports: its time is added to
-the first request. The parts of the standard library that Python itself has not loaded at its start (threading, functools, types)
-are left to the applications that need them.
+the first request. The parts of the standard library that Python itself has not loaded at its start (functools, types, since 3.13
+threading) are left to the applications that need them.
 """
 
 import marshal
@@ -12,6 +12,11 @@ import sys
 from _frozen_importlib import ModuleSpec
 
 import _apache
+
+if sys.version_info < (3, 13):
+    # threading takes its importer for the main thread. One of httpd's own may end, and the main thread is not to be dead then; here
+    # it is the thread that makes the interpreter, whose state is kept.
+    import threading  # noqa: F401
 
 
 class Library:

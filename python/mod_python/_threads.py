@@ -11,7 +11,7 @@ def install(interpreter):
     """Make the error log say which thread of which interpreter ended, and why.
 
     An application can still set threading.excepthook to a function of its own. The module threading is not imported for this, which
-    would take a third of the time that an interpreter is made in: it takes its first hook from _thread.
+    would be a third of the time it takes to make an interpreter: it finds its first hook in _thread.
     """
 
     def excepthook(args):
@@ -26,7 +26,10 @@ def install(interpreter):
         error = args.exc_value if args.exc_value is not None else args.exc_type()
         exception(APLOG_ERR, error.with_traceback(args.exc_traceback))
 
+    # First for whoever imports threading from now on, then for what _bootstrap, a .pth file or sitecustomize has imported
     _thread._excepthook = excepthook
-    threading = sys.modules.get("threading")  # if what runs at Python's start (a .pth file, sitecustomize) has imported it
+    threading = sys.modules.get("threading")
     if threading is not None:
-        threading.excepthook = excepthook
+        if threading.excepthook is threading.__excepthook__:
+            threading.excepthook = excepthook
+        threading.__excepthook__ = excepthook

@@ -6,7 +6,7 @@ written to the error log, as (level, text).
 
 import os
 import sys
-import threading
+from _thread import _local
 
 LIBRARY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "mod_python")
 
@@ -21,7 +21,7 @@ calls = []
 current_request = None
 other_interpreters = []
 kept_code = {}
-_partial = threading.local()
+_partial = _local()
 
 
 class SERVER_RETURN(Exception):

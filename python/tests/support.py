@@ -47,8 +47,11 @@ class LibraryTest(unittest.TestCase):
         return [entry for entry in fake_apache.entries if entry[1].startswith(number)]
 
 
-def run_bootstrapped(code, name="site", is_main=False, environ=None, options=(), process_environ=None):
-    """Run code in a Python of its own after start(), and return what it gave to report(...), and the error log."""
+def run_bootstrapped(code, name="site", is_main=False, environ=None, options=(), process_environ=None, before=""):
+    """Run code in a Python of its own after start(), and return what it gave to report(...), and the error log.
+
+    before is run before start(), as sitecustomize would be.
+    """
     script = f"""
 import os, sys
 sys.path.insert(0, {HERE!r})
@@ -59,6 +62,7 @@ report = reports.append
 namespace = {{"__name__": "mod_python._bootstrap"}}
 source, _, path = fake_apache._library_source("mod_python._bootstrap")
 environ_before = os.environ, os.environb
+{before}
 modules_before = set(sys.modules)
 exec(compile(source, path, "exec"), namespace)
 namespace["start"]({name!r}, {environ if environ is not None else {b"PATH": b"/usr/bin:/bin"}!r}, {is_main!r})

@@ -127,6 +127,33 @@ class Installed(unittest.TestCase):
         self.assertEqual(texts[-1], "ValueError: bad \\udcff")
         self.assertFalse([text for text in texts if "\n" in text or not text])
 
+    def test_a_hook_that_was_set_and_restored(self):
+        # threading is imported before start() or after it
+        for before in ("", "import threading"):
+            _, entries = run_bootstrapped(
+                """
+                import threading
+                threading.excepthook = None
+                threading.excepthook = threading.__excepthook__
+                thread = threading.Thread(target=int, args=("x",))
+                thread.start()
+                thread.join()
+                """,
+                before=before,
+            )
+            self.assertTrue(entries[0][1].startswith("MP0701: "), entries)
+
+    def test_a_hook_that_was_set_at_the_start_of_python_stays(self):
+        reports, entries = run_bootstrapped(
+            """
+            thread = threading.Thread(target=int, args=("x",))
+            thread.start()
+            thread.join()
+            """,
+            before="import threading; threading.excepthook = lambda args: report(str(args.exc_value))",
+        )
+        self.assertEqual((len(reports), entries), (1, []))
+
     def test_system_exit_in_a_thread_is_silent(self):
         _, entries = run_bootstrapped(
             """

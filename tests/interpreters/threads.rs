@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fixture::{for_each_lasting_mpm, for_each_mpm, wait_until};
+use crate::fixture::{Httpd, Mpm, for_each_lasting_mpm, for_each_mpm, wait_until};
 use crate::who::{ask, site};
 
 for_each_lasting_mpm! {
@@ -145,5 +145,38 @@ for_each_mpm! {
         for host in ["localhost", "a.test", "localhost"] {
             assert_eq!(ask(&server, host, "/x").fact("waiting"), "3", "{host}");
         }
+    }
+}
+
+/// Libraries have their threads end when it is dead. Up to 3.12 threading takes its importer for it, which may be one that ends.
+#[test]
+fn the_main_thread_is_alive_whoever_imports_threading_first() {
+    let server = Httpd::new(Mpm::Event)
+        .handler(
+            "first",
+            "
+            import _thread
+            import os
+            import time
+
+            importer = []
+
+            def imports():
+                import threading
+                importer.append(f'/proc/self/task/{_thread.get_native_id()}')
+
+            def handler(req):
+                _thread.start_new_thread(imports, ())
+                while not importer or os.path.exists(importer[0]):
+                    time.sleep(0.001)
+                import threading
+                req.write(str(threading.main_thread().is_alive()))
+                return 0
+            ",
+        )
+        .config("AliasMatch ^/main ${HTDOCS}/first\n<Location /main>\nPythonInterpreter main_interpreter\n</Location>")
+        .start();
+    for path in ["/first", "/main"] {
+        assert_eq!(server.get(path).text(), "True", "{path}: {}", server.log());
     }
 }

@@ -47,10 +47,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def default_jobs() -> int:
-    """Enough cells to keep the processors busy, since half of the time a cell waits for what it has started; as many as there is memory
+    """Enough cells to keep the processors busy, since most of the time a cell waits for what it has started; as many as there is memory
     for, which most take a quarter of."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(8, 2 * (os.cpu_count() or 1) + 1, memory // (1 << 30)))
+    return max(1, min(8, 3 * (os.cpu_count() or 1), memory // (1 << 30)))
 
 
 def default_bundle() -> Path | None:
@@ -145,7 +145,7 @@ def summary(whole: Run, words: str, folder: Path, interrupted: bool) -> int:
     # What went wrong for many, an image that there is not say, is said once.
     cells: dict[str, list[str]] = {}
     for result in ran:
-        for name, _ in result.problems:
+        for name in dict.fromkeys(name for name, _ in result.problems):
             cells.setdefault(name, []).append(result.cell.name)
     for name, where in cells.items():
         print(f"  {'every cell' if 1 < len(where) == len(ran) else ', '.join(where)}: {name}")

@@ -19,7 +19,7 @@ Progress = Callable[[str], None]
 # Longer than any of them takes on two slow cores.
 BUILD_LIMIT = 40 * 60
 BASE_LIMIT = 15 * 60
-# 1980, in seconds since 1970: zip files know no earlier time.
+# 1980, in seconds since 1970: before any build.
 LONG_AGO = 315_532_800
 # Less than this is not enough for one system's layers.
 DISK_NEEDED = 4 << 30

@@ -22,6 +22,8 @@ SERVING = "resuming normal operations"
 MEMORY = "1g"
 # A handler that does nothing but log does not fill the disk.
 LOG = ["--log-driver", "json-file", "--log-opt", "max-size=64m"]
+# A server that has been killed has no name: Docker then asks others, whom a private network does not reach. Ask again soon.
+DNS = ["--dns-opt", "timeout:1", "--dns-opt", "attempts:3"]
 
 # The children of httpd, which is process 1 of its container.
 CHILDREN = 'for s in /proc/[0-9]*/stat; do read -r pid _ _ parent _ <"$s" && [ "$parent" = 1 ] && echo "$pid"; done 2>/dev/null; true'
@@ -221,7 +223,7 @@ def client(docker: Docker, cell: Cell, image: str, network: str, role: str, prog
     name = docker.name(role)
     process = docker.open(
         "run", "--rm", "--interactive", "--name", name, *docker.label(cell.name), "--network", network, "--no-healthcheck",
-        "--memory", MEMORY, "--pids-limit", "512", "--entrypoint", f"python{cell.system.python}", image,
+        *DNS, "--memory", MEMORY, "--pids-limit", "512", "--entrypoint", f"python{cell.system.python}", image,
         "-c", program.read_text(), *arguments, stdin=subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -41,11 +41,13 @@ chmod 555 / && chown "$IMAGE_USER" / || exit
 exec "${as_user[@]}" bash -c "$0" "$@"
 """
 
-# First what would only be missed by some tests.
-SCRIPT = """
-cd /tmp
+# First the programs whose lack only some of the tests would notice.
+CLIENTS = """
 curl -V 2>/dev/null | grep -q HTTP2 || echo '=== not done what asks by curl: it does not start here, or without HTTP/2'
 openssl version >/dev/null 2>&1 || echo '=== not done what makes certificates: openssl does not start here'
+"""
+
+SCRIPT = f"cd /tmp\n{CLIENTS}" + """
 export MOD_PYTHON_TEST_SKIPS=/tmp/skips
 total=0
 for program in /tests/*; do total=$((total + $("$program" --list "$@" 2>/dev/null | grep -c ': test$'))); done
