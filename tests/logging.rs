@@ -124,6 +124,8 @@ for_each_lasting_mpm! {
         let server = says(mpm, r#"
             def start(req):
                 def tick():
+                    # Never idle: the fixture does not wait for it.
+                    open("/proc/thread-self/comm", "w").write("tick")
                     n = 0
                     while True:
                         n += 1

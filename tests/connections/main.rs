@@ -38,17 +38,32 @@ def connectionhandler(conn):
 
 /// A server that speaks HTTP at its own address, and gives the connections to another one, 127.0.0.2, to this handler of `c`.
 fn site(mpm: Mpm, handler: &str, programs: &str) -> Httpd {
-    Httpd::new(mpm)
+    site_of(mpm, &[handler], programs)
+}
+
+/// The same with several handlers, each of which has an address: 127.0.0.2 and those that follow. They share an interpreter.
+fn site_of(mpm: Mpm, handlers: &[&str], programs: &str) -> Httpd {
+    let httpd = Httpd::new(mpm)
         .file("lib/c.py", format!("{COMMON}\n{}", dedent(programs)))
         .binary_file("doc.txt", "Hello, world!")
-        .config("PythonPath \"['${HTDOCS}/lib'] + sys.path\"\nPythonOption scratch ${SCRATCH}\nListen 127.0.0.2:${PORT}")
+        .config("PythonPath \"['${HTDOCS}/lib'] + sys.path\"\nPythonOption scratch ${SCRATCH}")
         // The server may speak first.
-        .config("AcceptFilter http none")
-        .config(format!("<VirtualHost 127.0.0.2:${{PORT}}>\nServerName other.test\nPythonConnectionHandler {handler}\n</VirtualHost>"))
+        .config("AcceptFilter http none");
+    handlers.iter().zip(2..).fold(httpd, |httpd, (handler, last)| {
+        httpd.config(format!(
+            "Listen 127.0.0.{last}:${{PORT}}\n\
+             <VirtualHost 127.0.0.{last}:${{PORT}}>\nServerName other.test\nPythonConnectionHandler {handler}\n</VirtualHost>"
+        ))
+    })
 }
 
 fn other(server: &Server) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 2], server.port()))
+    address(server, 0)
+}
+
+/// Where the connections of a handler of `site_of` come in.
+fn address(server: &Server, handler: u8) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 2 + handler], server.port()))
 }
 
 /// A connection to the handler.
@@ -58,7 +73,11 @@ fn connect(server: &Server) -> RawConnection {
 
 /// Everything that comes after these bytes, which are all that is sent.
 fn after(server: &Server, bytes: &str) -> String {
-    String::from_utf8_lossy(&connect(server).send(bytes).finish_sending().read_to_end()).into_owned()
+    after_at(server, other(server), bytes)
+}
+
+fn after_at(server: &Server, address: SocketAddr, bytes: &str) -> String {
+    String::from_utf8_lossy(&server.raw_at(address).send(bytes).finish_sending().read_to_end()).into_owned()
 }
 
 /// HTTP is served at the other address, by the children that were there before.
@@ -248,7 +267,7 @@ const RESULTS: &str = r#"
 for_each_lasting_mpm! {
     fn what_a_result_means(mpm) {
         const GET: &str = "GET /doc.txt HTTP/1.0\r\n\r\n";
-        for (handler, expected, why) in [
+        let results = [
             ("declines", "200 OK", None),
             ("reads_and_declines", "200 OK", None),
             ("returned_declined", "200 OK", None),
@@ -265,12 +284,15 @@ for_each_lasting_mpm! {
             ("exits", "", Some("SystemExit: on purpose")),
             ("data", "", Some("TypeError: 'int' object is not callable")),
             ("missing", "", Some("contains no 'missing'")),
-        ] {
-            let server = site(mpm, &format!("c::{handler}"), RESULTS).children(1).start();
-            let children = server.child_pids();
+        ];
+        let handlers = results.map(|(handler, ..)| format!("c::{handler}"));
+        let server = site_of(mpm, &handlers.each_ref().map(String::as_str), RESULTS).children(1).start();
+        let children = server.child_pids();
+        for ((handler, expected, why), number) in results.into_iter().zip(0..) {
+            let address = address(&server, number);
             // A connection is looked at once, however many requests come on it.
             if handler == "reads_and_declines" {
-                let mut connection = connect(&server);
+                let mut connection = server.raw_at(address);
                 for _ in 0..3 {
                     let response = connection.exchange(&server.request("GET", "/doc.txt").keep_alive());
                     assert_eq!(response.text(), "Hello, world!", "{}", server.log());
@@ -278,7 +300,7 @@ for_each_lasting_mpm! {
             }
             for _ in 0..2 {
                 server.forget_log();
-                let found = after(&server, GET);
+                let found = after_at(&server, address, GET);
                 match expected {
                     "200 OK" => assert!(found.starts_with("HTTP/1.1 200 OK") && found.ends_with("Hello, world!"), "{handler}: {found}"),
                     expected => assert_eq!(found, expected, "{handler}\n{}", server.log()),
