@@ -292,6 +292,8 @@ for_each_lasting_mpm! {
             let address = address(&server, number);
             // A connection is looked at once, however many requests come on it.
             if handler == "reads_and_declines" {
+                // event closes kept connections as long as none of its threads has come to rest.
+                server.wait_until_asleep();
                 let mut connection = server.raw_at(address);
                 for _ in 0..3 {
                     let response = connection.exchange(&server.request("GET", "/doc.txt").keep_alive());
