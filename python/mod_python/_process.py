@@ -73,15 +73,10 @@ def refuse_fork(interpreter):
                 "'PythonInterpreter main_interpreter' for all of this httpd"
             )
 
-        refuse.__name__ = refuse.__qualname__ = function
         refuse.__doc__ = f"Refused in this interpreter: raises RuntimeError. See {function}(2) for what it does elsewhere."
         return refuse
 
-    for function in ("fork", "forkpty"):
-        if hasattr(os, function):
-            refuse = refused(function)
-            for module in (os, sys.modules.get("posix")):
-                setattr(module, function, refuse)
+    _replace_forks(refused)
 
 
 def guard_fork():
@@ -102,13 +97,17 @@ def guard_fork():
                 )
             return function()
 
-        fork.__name__ = fork.__qualname__ = name
         fork.__doc__ = function.__doc__
         return fork
 
+    _replace_forks(guarded)
+
+
+def _replace_forks(make):
     for name in ("fork", "forkpty"):
         if hasattr(os, name):
-            fork = guarded(name)
+            fork = make(name)
+            fork.__name__ = fork.__qualname__ = name
             for module in (os, sys.modules.get("posix")):
                 setattr(module, name, fork)
 

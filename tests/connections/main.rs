@@ -292,10 +292,10 @@ for_each_lasting_mpm! {
             let address = address(&server, number);
             // A connection is looked at once, however many requests come on it.
             if handler == "reads_and_declines" {
-                // event closes kept connections as long as none of its threads has come to rest.
-                server.wait_until_asleep();
                 let mut connection = server.raw_at(address);
                 for _ in 0..3 {
+                    // event closes kept connections as long as none of its threads has come to rest.
+                    server.wait_until_asleep();
                     let response = connection.exchange(&server.request("GET", "/doc.txt").keep_alive());
                     assert_eq!(response.text(), "Hello, world!", "{}", server.log());
                 }

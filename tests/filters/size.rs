@@ -8,9 +8,9 @@ use crate::fixture::{Mpm, Server};
 use crate::{PATIENT, input, output, site};
 
 /// What goes through each way. A child that kept it would grow by this much.
-const SIZE: u64 = 128 << 20;
+const SIZE: u64 = 256 << 20;
 
-/// By how much a child may grow meanwhile: a megabyte here and there in each of the places that it passes, not a fifth of it.
+/// By how much a child may grow meanwhile: a megabyte here and there in each of the places that it passes, not a tenth of it.
 const GROWTH: u64 = 24 << 20;
 
 const PROGRAMS: &str = r#"
