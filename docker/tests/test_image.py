@@ -20,10 +20,11 @@ class HealthCheck(unittest.TestCase):
         """Its status and words, with a server that sends the answer and closes."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
+            thread = threading.Thread(target=self.answer, args=(server, answer))
             if answer is None:
                 server.close()
             else:
-                threading.Thread(target=self.answer, args=(server, answer), daemon=True).start()
+                thread.start()
             done = subprocess.run(
                 [DOCKER / "image/healthcheck"],
                 env={"PATH": os.environ["PATH"], "HOST": host, "PORT": str(port), **environment},
@@ -31,10 +32,17 @@ class HealthCheck(unittest.TestCase):
                 text=True,
                 timeout=20,
             )
+            if answer is not None:
+                # Where nobody came, it waits no longer.
+                server.shutdown(socket.SHUT_RDWR)
+                thread.join()
         return done.returncode, done.stdout.strip().replace(str(port), "PORT")
 
     def answer(self, server, answer):
-        connection, _ = server.accept()
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
         with connection, connection.makefile("rb") as request:
             while request.readline().strip():
                 pass

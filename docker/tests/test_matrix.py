@@ -159,6 +159,28 @@ class Reports(unittest.TestCase):
         run.tell(run.to_run[2], error="no image")
         self.assertEqual(said(), ["  every cell: no image"])
 
+    def test_what_a_failed_test_said_first_is_said(self):
+        run = Run(select(["trixie event shared"]))
+        reader = Reader(lambda words: None)
+        for entry in [
+            "=== total 2", "=== begin smoke", "test a::b ... FAILED", "test c ... FAILED", "---- a::b stdout ----", "--- httpd.conf ---",
+            "thread 'a::b' panicked at tests/smoke.rs:1:2:", "GET /: " + "x" * 1000, "", *("and more" for _ in range(10)),
+            "---- c stdout ----", "no reason", "", "failures:", "    a::b", "    c", "=== end smoke 101",
+        ]:  # fmt: skip
+            reader.line(entry)
+        run.tell(run.results[0], state="failed", tests=reader.over("its container ended with status 137"))
+        with redirect_stdout(StringIO()) as output:
+            summary(run, "", Path("folder"), False)
+        cell = "  trixie event shared: "
+        self.assertEqual(
+            output.getvalue().splitlines()[2:],
+            [
+                cell + "smoke a::b", "    thread 'a::b' panicked at tests/smoke.rs:1:2:", "    GET /: " + "x" * 193, *["    and more"] * 3,
+                cell + "smoke c", "    no reason",
+                cell + "the cell", "    its container ended with status 137",
+            ],
+        )  # fmt: skip
+
     def test_a_cell_is_green_only_when_it_has_passed(self):
         run = Run(select(["trixie event shared"]))
         self.assertFalse(run.is_green)

@@ -294,8 +294,6 @@ for_each_lasting_mpm! {
             if handler == "reads_and_declines" {
                 let mut connection = server.raw_at(address);
                 for _ in 0..3 {
-                    // event closes kept connections as long as none of its threads has come to rest.
-                    server.wait_until_asleep();
                     let response = connection.exchange(&server.request("GET", "/doc.txt").keep_alive());
                     assert_eq!(response.text(), "Hello, world!", "{}", server.log());
                 }

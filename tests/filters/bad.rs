@@ -151,8 +151,6 @@ for_each_mpm! {
         for (name, status) in [("raises", 500), ("raises_after_writing", 500), ("raises_late", 200)] {
             for document in ["doc.txt", "program"] {
                 server.forget_log();
-                // event closes kept connections as long as none of its threads has come to rest.
-                server.wait_until_asleep();
                 let mut connection = server.raw();
                 let response = connection.exchange(&server.request("GET", format!("/{name}/{document}")).keep_alive());
                 let text = response.text();

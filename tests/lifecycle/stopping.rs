@@ -240,7 +240,7 @@ fn a_prefork_child_can_be_stopped_anywhere() {
     let tally = server.load(2, "/x").while_running(|| {
         for _ in 0..6 {
             assert!(ask(&server, "localhost", "/x").count > 0);
-            server.restart();
+            server.restart_in_the_midst();
         }
     });
     assert!(tally.ok > 0, "{tally:?}");

@@ -17,6 +17,9 @@ MEMORY = "2g"
 PROCESSES = 2048
 # So much of what a program prints is kept: what its failed tests said comes last.
 LINES = 100_000
+# Lines of it, and characters of a line, that are enough to see what kind of failure it is.
+FEW_LINES = 6
+WIDTH = 200
 
 # The tests of a process model are named after it. The one-child cell also runs what is no process model's: those tests
 # choose one that suits them.
@@ -67,6 +70,13 @@ class TestFailure:
 
     name: str
     output: str
+
+    @property
+    def words(self) -> list[str]:
+        """What it said first of what went wrong, in a few lines: of a test, why it panicked."""
+        lines = self.output.splitlines()
+        begin = next((number for number, line in enumerate(lines) if " panicked at " in line), 0)
+        return [line.rstrip()[:WIDTH] for line in lines[begin : begin + FEW_LINES] if line.strip()]
 
 
 @dataclass
