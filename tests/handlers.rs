@@ -396,25 +396,14 @@ fn subrequests_and_error_documents_are_requests_too() {
 for_each_mpm! {
     fn one_connection_carries_many_requests(mpm) {
         let server = echo(mpm).children(1).config("MaxKeepAliveRequests 0").start();
-        // event closes idle connections as long as none of its threads has come to rest. On a busy machine that comes about now and
-        // then: whoever waits for a response goes on before the thread that has sent it.
-        let closes = mpm.module() == "event";
         server.get("/echo/first");
-        let mut connections = 1;
         let mut connection = server.raw();
         for i in 0..300 {
             let request = server.request(if i % 3 == 0 { "POST" } else { "GET" }, format!("/echo/{i}")).keep_alive();
             let request = if i % 3 == 0 { request.body(b"unread") } else { request };
-            let response = connection.try_exchange(&request).unwrap_or_else(|error| {
-                assert!(matches!(error, HttpError::NoResponse) && closes, "request {i}: {error}");
-                connections += 1;
-                connection = server.raw();
-                connection.exchange(&request)
-            });
+            let response = connection.exchange(&request);
             assert_eq!((response.status, response.text()), (200, format!("/echo/{i}\n")));
         }
-
-        assert!(connections < 30, "{connections} connections for 300 requests");
 
         // Pipelined: sent at once, answered in order
         drop(connection);

@@ -271,13 +271,13 @@ for_each_mpm! {
             for _ in 0..2 {
                 // Over one connection each: thousands of them are hard on the system
                 scope.spawn(|| {
-                    let mut connection = server.raw();
+                    let mut connection = server.raw().restless();
                     while !done.load(Ordering::Relaxed) {
                         let request = server.request("GET", "/load").keep_alive();
                         let response = match connection.try_exchange(&request) {
                             // event closes idle connections while all its threads are busy
                             Err(HttpError::NoResponse) => {
-                                connection = server.raw();
+                                connection = server.raw().restless();
                                 connection.exchange(&request)
                             }
                             other => other.expect("a response"),

@@ -20,22 +20,24 @@ class HealthCheck(unittest.TestCase):
         """Its status and words, with a server that sends the answer and closes."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-            thread = threading.Thread(target=self.answer, args=(server, answer))
+            thread = threading.Thread(target=self.answer, args=(server, answer), daemon=True)
             if answer is None:
                 server.close()
             else:
                 thread.start()
-            done = subprocess.run(
-                [DOCKER / "image/healthcheck"],
-                env={"PATH": os.environ["PATH"], "HOST": host, "PORT": str(port), **environment},
-                capture_output=True,
-                text=True,
-                timeout=20,
-            )
-            if answer is not None:
-                # Where nobody came, it waits no longer.
-                server.shutdown(socket.SHUT_RDWR)
-                thread.join()
+            try:
+                done = subprocess.run(
+                    [DOCKER / "image/healthcheck"],
+                    env={"PATH": os.environ["PATH"], "HOST": host, "PORT": str(port), **environment},
+                    capture_output=True,
+                    text=True,
+                    timeout=20,
+                )
+            finally:
+                if answer is not None:
+                    # Where nobody came, it waits no longer.
+                    server.shutdown(socket.SHUT_RDWR)
+                    thread.join()
         return done.returncode, done.stdout.strip().replace(str(port), "PORT")
 
     def answer(self, server, answer):

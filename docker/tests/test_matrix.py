@@ -25,7 +25,7 @@ from matrix.scenario import ScenarioResult
 from matrix.scheduler import Scheduler
 from matrix.systems import MODELS, SYSTEMS, Refusal, all_cells, select
 from matrix.terminal import line
-from matrix.tests import CLIENTS, FILTERS, Reader
+from matrix.tests import CLIENTS, FILTERS, Reader, TestFailure, TestRun
 from matrix.work import Work
 
 REPOSITORY = HERE.parents[1]
@@ -159,25 +159,31 @@ class Reports(unittest.TestCase):
         run.tell(run.to_run[2], error="no image")
         self.assertEqual(said(), ["  every cell: no image"])
 
-    def test_what_a_failed_test_said_first_is_said(self):
-        run = Run(select(["trixie event shared"]))
-        reader = Reader(lambda words: None)
-        for entry in [
-            "=== total 2", "=== begin smoke", "test a::b ... FAILED", "test c ... FAILED", "---- a::b stdout ----", "--- httpd.conf ---",
-            "thread 'a::b' panicked at tests/smoke.rs:1:2:", "GET /: " + "x" * 1000, "", *("and more" for _ in range(10)),
-            "---- c stdout ----", "no reason", "", "failures:", "    a::b", "    c", "=== end smoke 101",
-        ]:  # fmt: skip
-            reader.line(entry)
-        run.tell(run.results[0], state="failed", tests=reader.over("its container ended with status 137"))
+    def test_the_last_words_have_what_a_failed_test_said(self):
+        run = Run(select(["bookworm event", "trixie event shared"]))
+        for result, status in zip(run.to_run, (1, 2)):
+            reader = Reader(lambda words: None)
+            for entry in [
+                "=== total 2", "=== begin smoke", "test a::b ... FAILED", "test c ... FAILED",
+                "---- a::b stdout ----", "--- httpd.conf ---", "thread 'a::b' panicked at tests/smoke.rs:1:2:", "GET /:\x1b[2J" + "x" * 1000, "",
+                *("and more" for _ in range(10)),
+                "---- c stdout ----", "no panic", *(f"line {number}" for number in range(10)),
+                "", "failures:", "    a::b", "    c", "=== end smoke 101",
+            ]:  # fmt: skip
+                reader.line(entry)
+            run.tell(result, state="failed", tests=reader.over(f"its container ended with status {status}"))
+        run.tell(run.to_run[1], tests=TestRun(failures=[*run.to_run[1].tests.failures, TestFailure("silent", "")]))
+
         with redirect_stdout(StringIO()) as output:
             summary(run, "", Path("folder"), False)
-        cell = "  trixie event shared: "
         self.assertEqual(
             output.getvalue().splitlines()[2:],
             [
-                cell + "smoke a::b", "    thread 'a::b' panicked at tests/smoke.rs:1:2:", "    GET /: " + "x" * 193, *["    and more"] * 3,
-                cell + "smoke c", "    no reason",
-                cell + "the cell", "    its container ended with status 137",
+                "  every cell: smoke a::b", "    bookworm event shared:",
+                "    thread 'a::b' panicked at tests/smoke.rs:1:2:", "    GET /: [2J" + "x" * 190, *["    and more"] * 3,
+                "  every cell: smoke c", "    bookworm event shared:", "    no panic", *(f"    line {number}" for number in range(5, 10)),
+                "  every cell: the cell", "    bookworm event shared:", "    its container ended with status 1",
+                "  trixie event shared: silent",
             ],
         )  # fmt: skip
 

@@ -142,15 +142,19 @@ def summary(whole: Run, words: str, folder: Path, interrupted: bool) -> int:
     tests = sum(result.tests.passed for result in ran if result.tests)
     counted = f", {tests} tests" if tests else ""
     print(f"\n{words}{len(passed)} of {len(ran)} cells passed{counted}, {whole.seconds / 60:.1f} minutes: {folder / 'report.html'}")
-    # The first lines of what a test said: where only these words are kept, CI say, nothing else tells.
-    said = {failure.name: failure.words for result in reversed(ran) if result.tests for failure in result.tests.failures}
-    # What went wrong for many, an image that there is not say, is said once.
+    # What went wrong for many, an image that there is not say, is said once, and what a test said about it as the first of them has it:
+    # where only these words are kept, CI say, nothing else tells.
     cells: dict[str, list[str]] = {}
+    said: dict[str, list[str]] = {}
     for result in ran:
         for name in dict.fromkeys(name for name, _ in result.problems):
             cells.setdefault(name, []).append(result.cell.name)
+        for failure in result.tests.failures if result.tests else []:
+            said.setdefault(failure.name, failure.words)
     for name, where in cells.items():
         print(f"  {'every cell' if 1 < len(where) == len(ran) else ', '.join(where)}: {name}")
+        if len(where) > 1 and name in said:
+            print(f"    {where[0]}:")
         for line in said.get(name, []):
             print(f"    {line}")
     if interrupted:

@@ -73,10 +73,11 @@ class TestFailure:
 
     @property
     def words(self) -> list[str]:
-        """What it said first of what went wrong, in a few lines: of a test, why it panicked."""
-        lines = self.output.splitlines()
-        begin = next((number for number, line in enumerate(lines) if " panicked at " in line), 0)
-        return [line.rstrip()[:WIDTH] for line in lines[begin : begin + FEW_LINES] if line.strip()]
+        """A few lines of what it said, those that tell most: of a test, why it panicked; else the first, and the last ones."""
+        lines = ["".join(c if c.isprintable() else " " for c in line).rstrip() for line in self.output.splitlines()]
+        panic = next((number for number, line in enumerate(lines) if " panicked at " in line), None)
+        lines = lines[panic:] if panic is not None or len(lines) <= FEW_LINES else [lines[0], *lines[1 - FEW_LINES :]]
+        return [line[:WIDTH] for line in lines[:FEW_LINES] if line]
 
 
 @dataclass
