@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use fixture::{HttpError, Httpd, Mpm, Server, for_each_mpm, wait_until};
+use fixture::{Httpd, Mpm, Server, for_each_mpm, wait_until};
 
 /// Serves `/NAME` with `PythonHandler TEXT` for each pair; the modules are looked for in the folder `lib`.
 fn routes(httpd: Httpd, routes: &[(&str, &str)]) -> Httpd {
