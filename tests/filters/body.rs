@@ -201,6 +201,7 @@ for_each_mpm! {
             .config("<Files discards>\nSetHandler mod_python\nPythonHandler f::discards\n</Files>")
             .start();
         let smuggled = "first\r\nGET /docs/doc.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let next = server.request("GET", "/docs/page.html").keep_alive();
         let mut connection = server.raw();
         for name in names {
             for (program, expected) in [("unread", "unread"), ("discards", "0"), ("program", "one two three")] {
@@ -209,7 +210,6 @@ for_each_mpm! {
                     let response = connection.exchange(&request);
                     assert_eq!(response.text(), expected, "{name} {program}");
                     // All of it had come: the connection goes on with the next request.
-                    let next = server.request("GET", "/docs/page.html").keep_alive();
                     let response = connection.try_exchange(&next).unwrap_or_else(|error| panic!("{name} {program} {request:?}: {error}"));
                     assert_eq!(response.text(), "<p>Hello</p>", "{name} {program}");
                 }

@@ -74,10 +74,14 @@ class TestFailure:
     @property
     def words(self) -> list[str]:
         """A few lines of what it said, those that tell most: of a test, why it panicked; else the first, and the last ones."""
-        lines = ["".join(c if c.isprintable() else " " for c in line).rstrip() for line in self.output.splitlines()]
+        lines = self.output.splitlines()
         panic = next((number for number, line in enumerate(lines) if " panicked at " in line), None)
-        lines = lines[panic:] if panic is not None or len(lines) <= FEW_LINES else [lines[0], *lines[1 - FEW_LINES :]]
-        return [line[:WIDTH] for line in lines[:FEW_LINES] if line]
+        if panic is not None:
+            lines = lines[panic : panic + FEW_LINES]
+        elif len(lines) > FEW_LINES:
+            lines = [lines[0], *lines[1 - FEW_LINES :]]
+        printable = ("".join(c if c.isprintable() else " " for c in line[:WIDTH]).rstrip() for line in lines)
+        return [line for line in printable if line]
 
 
 @dataclass
