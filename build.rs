@@ -12,12 +12,15 @@ fn main() {
     println!("cargo:rerun-if-changed=wrapper.h");
     println!("cargo:rerun-if-changed=src/ffi/shim.c");
     println!("cargo:rerun-if-changed=src/ffi/shim.h");
+    println!("cargo:rerun-if-changed=src/ffi/gilstate.c");
+    println!("cargo:rerun-if-changed=src/ffi/thread_states.c");
     println!("cargo:rerun-if-env-changed=APXS");
 
     let outcome = Apxs::find().and_then(|apxs| {
         let includes = apxs.includes()?;
         let flags = apxs.flags();
         compile_shim(&includes, &flags);
+        compile_for_python()?;
         generate_bindings(&includes, &flags)?;
         describe_python()?;
         list_library()
@@ -108,6 +111,32 @@ fn compile_shim(includes: &[PathBuf], flags: &[String]) {
     build.compile("mod_python_shim");
 }
 
+/// Compiles what needs CPython's headers, for 3.11 also the internal ones, which its development files have.
+fn compile_for_python() -> Result<(), String> {
+    let config = pyo3_build_config::get();
+    let is_before_3_12 = (config.version().major, config.version().minor) < (3, 12);
+    let paths = config
+        .run_python_script(
+            "import sysconfig\nprint(sysconfig.get_path('include'))\nprint(sysconfig.get_path('platinclude'))",
+        )
+        .map_err(|error| format!("the chosen Python does not say where its headers are: {error}."))?;
+    let folders: Vec<_> = paths.lines().map(PathBuf::from).collect();
+    let needed = if is_before_3_12 { "internal/pycore_runtime.h" } else { "Python.h" };
+    if !folders.iter().any(|folder| folder.join(needed).exists()) {
+        return Err(format!(
+            "Python's headers ({needed}) are not in {}: install python3-dev (Debian, Ubuntu) or python3-devel (Fedora).",
+            folders[0].display()
+        ));
+    }
+    let mut build = cc::Build::new();
+    build.file("src/ffi/thread_states.c").includes(folders).warnings(true);
+    if is_before_3_12 {
+        build.file("src/ffi/gilstate.c");
+    }
+    build.compile("mod_python_for_python");
+    Ok(())
+}
+
 fn generate_bindings(includes: &[PathBuf], flags: &[String]) -> Result<(), String> {
     let builder = bindgen::Builder::default()
         .header("wrapper.h")
@@ -116,7 +145,7 @@ fn generate_bindings(includes: &[PathBuf], flags: &[String]) -> Result<(), Strin
         .clang_args(flags)
         .allowlist_function("(ap|apr|mp_shim)_.*")
         .allowlist_type("(ap|apr)_.*|request_rec|server_rec|conn_rec|cmd_.*|command_rec|module|process_rec|core_.*|authn_.*|authz_.*|include_ctx_t")
-        .allowlist_var("(AP|APR|APLOG|HTTP|M|REQUEST|MODULE_MAGIC|DIR_MAGIC|REMOTE|REPLACE|PROXYREQ|RSRC|ACCESS|OR|EXEC|OK|DECLINED|DONE|METHODS|TAKE|RAW|FLAG|GLOBAL_ONLY|NOT_IN|CORE|AUTHN|AUTHZ|SSI)_?.*|ap_.*|apr_.*|core_module|AP_.*")
+        .allowlist_var("(AP|APR|APLOG|HTTP|M|REQUEST|MODULE_MAGIC|DIR_MAGIC|REMOTE|REPLACE|PROXYREQ|RSRC|ACCESS|OPT|OR|EXEC|OK|DECLINED|DONE|METHODS|TAKE|RAW|FLAG|GLOBAL_ONLY|NOT_IN|CORE|AUTHN|AUTHZ|SSI)_?.*|ap_.*|apr_.*|core_module|AP_.*")
         .blocklist_function("apr_strtoff")
         .layout_tests(false)
         .derive_debug(false)
@@ -149,7 +178,7 @@ fn list_library() -> Result<(), String> {
     let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let entries = fs::read_dir(FOLDER).map_err(|error| format!("{FOLDER} cannot be read: {error}."))?;
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "py"));
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "py") && belongs_in_httpd(file));
     files.sort();
     let mut table = String::from("[\n");
     let mut compiled = Vec::new();
@@ -166,9 +195,18 @@ fn list_library() -> Result<(), String> {
         compiled.push((source, format!("{LIBRARY_PATH}{stem}.py"), code));
     }
     table += "]\n";
+    let empty = out_dir().join("empty_module.py");
+    fs::write(&empty, "").map_err(|error| format!("OUT_DIR cannot be written to: {error}."))?;
+    compiled.push((empty, format!("{LIBRARY_PATH}empty"), out_dir().join("empty_module.code")));
     compile_library(&compiled)?;
     fs::write(out_dir().join("library.rs"), table)
         .map_err(|error| format!("the library's table could not be written: {error}."))
+}
+
+/// Whether a part of the library has a use inside httpd: the command and the stand-in for tests have none.
+fn belongs_in_httpd(file: &Path) -> bool {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    !["__main__", "_command", "testing", "_testing"].iter().any(|outside| stem.starts_with(outside))
 }
 
 /// What tracebacks call the folder of the library.

@@ -12,6 +12,7 @@
 #include "mod_auth.h"
 #include "mod_ssl.h"
 #include "ap_mpm.h"
+#include "mpm_common.h"
 #include "ap_release.h"
 #include "util_filter.h"
 #include "util_mutex.h"

@@ -1,47 +1,43 @@
 //! A safe layer over httpd and APR that knows nothing of Python.
 //!
-//! Handles borrow what they point to: what lives in a pool has the pool's lifetime, and a request does not outlive the
+//! Handles borrow what they point to: an object in a pool has the pool's lifetime, and a request does not outlive the
 //! callback that got it.
 
-mod body;
 mod brigade;
 pub mod configuration;
 mod connection;
-mod exit;
+pub mod environment;
 mod file;
 mod filter;
-pub mod fork;
-pub mod guard;
 mod log;
 mod mpm;
 mod mutex;
-mod output;
 mod pool;
 pub mod printed;
-mod reader;
-mod request;
+mod record;
+pub mod request;
 mod server;
-mod stream;
+mod status;
 mod table;
+mod user;
+pub mod variables;
 
-pub use body::{Body, BodyError};
 pub use brigade::Brigade;
-pub use connection::{Address, Connection};
-pub use exit::{before_exit_functions, ignore_stops, skip_exit_functions};
+pub use connection::{Address, Amount, Connection, StreamError};
 pub use file::FileInfo;
 pub use filter::{
     Asked, ByDirection, Direction, Filter, FilterFunctions, Read, Stream, add_filter, add_filter_with, register_filter,
 };
-pub use log::{Level, LogScope, Place, TracingToErrorLog, write_entry};
-pub use mpm::{Mpm, loaded_magic};
+pub use log::{Level, LogScope, Place, TracingToErrorLog, write_entry, write_here};
+pub use mpm::{Mpm, is_loaded, loaded_magic, set_thread_stack_size, stack_size};
 pub use mutex::GlobalMutexes;
-pub use output::{FileError, Output, WriteError};
 pub use pool::{OwnedPool, Pool};
-pub use reader::BodyReader;
-pub use request::Request;
+pub(crate) use record::{field, set_field};
+pub use request::{BodyError, BodyReader, FileError, OpenFile, Output, Request, WriteError};
 pub use server::Server;
-pub use stream::{Amount, StreamError};
+pub use status::{AprStatus, Errno, HttpStatus, Status};
 pub use table::Table;
+pub use user::User;
 
 use std::ffi::{CStr, c_char};
 use std::ptr;
@@ -52,7 +48,7 @@ use crate::ffi::httpd as raw;
 /// The module record, noted by `register`: httpd's index of this module is in it.
 static MODULE: AtomicPtr<raw::module> = AtomicPtr::new(ptr::null_mut());
 
-/// Notes the module record, which httpd keeps for as long as the library is mapped.
+/// Notes the module record, which lives as long as the library is mapped.
 pub fn register(module: *mut raw::module) {
     MODULE.store(module, Ordering::Release);
 }
@@ -92,20 +88,4 @@ pub unsafe fn set_config_entry<T>(vector: *mut raw::ap_conf_vector_t, entry: *mu
 pub unsafe fn bytes_at<'a>(text: *const c_char) -> Option<&'a [u8]> {
     // SAFETY: the caller's.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
-}
-
-/// What APR says about a status.
-pub fn status_text(status: i32) -> String {
-    let mut buffer = [0; 160];
-    // SAFETY: the buffer is of that size; APR terminates it.
-    unsafe {
-        raw::apr_strerror(status, buffer.as_mut_ptr(), buffer.len());
-        CStr::from_ptr(buffer.as_ptr()).to_string_lossy().into_owned()
-    }
-}
-
-/// The time as httpd counts it: in microseconds.
-pub fn time_now() -> i64 {
-    // SAFETY: reads the clock.
-    unsafe { raw::apr_time_now() }
 }

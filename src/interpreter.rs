@@ -3,29 +3,59 @@
 mod creation;
 mod forks;
 mod gil;
+mod options;
 mod runtime;
 mod shutdown;
+mod venv;
 
-pub use creation::get;
-pub use forks::{forked_by_python, settle_after_fork};
-pub use gil::{Gil, GilOptions};
-pub use runtime::{Runtime, RuntimeOptions, Setup, runtime, start};
+pub use creation::{CreateError, get};
+pub use forks::{forked_by_python, use_after_fork};
+pub use gil::Gil;
+pub use options::{ByName, InterpreterOptions};
+pub use runtime::{Runtime, RuntimeOptions, SetUp, runtime, start};
 pub use shutdown::shutdown;
+pub use venv::{Venv, VenvError};
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::process;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::cpython::{self, AttachGuard, Attached};
+use parking_lot::Mutex;
+
+use crate::cpython::{self, AttachGuard, Attached, Detached};
 use crate::ffi::python as py;
 
-/// What runs in an interpreter when the child is about to end.
+/// A function that runs in an interpreter when the child is about to end.
 pub type ExitWork = Box<dyn FnOnce(Attached<'_>) + Send>;
 
 /// The name of the interpreter that Python starts with.
 pub const MAIN: &[u8] = b"main_interpreter";
+
+/// The slots for data that other rooms keep for each interpreter.
+#[derive(Clone, Copy)]
+pub enum DataSlot {
+    /// The module state of `_apache`.
+    ModuleState,
+    /// The handlers that were found in their modules.
+    Handlers,
+    /// The keys of WSGI environs.
+    WsgiNames,
+}
+
+impl DataSlot {
+    const COUNT: usize = 3;
+}
+
+/// Data that another room keeps for each interpreter.
+pub trait InterpreterData: Any + Send + Sync + UnwindSafe + RefUnwindSafe {
+    /// Its slot: one for each type.
+    const SLOT: DataSlot;
+}
+
+type AnyData = Box<dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 /// One interpreter of this child. It is never ended before the process is, so references to it are `'static`.
 pub struct Interpreter {
@@ -33,21 +63,23 @@ pub struct Interpreter {
     state: *mut py::PyInterpreterState,
     id: i64,
     gil: Gil,
-    /// What the rooms below keep for it: the classes, the library's functions.
-    equipment: OnceLock<Box<dyn Any + Send + Sync>>,
-    /// With the process that is to do it: one that is forked off inherits the list.
+    venv: Option<Venv>,
+    data: [OnceLock<AnyData>; DataSlot::COUNT],
+    /// With the process that is to run it: a process that is forked inherits the list.
     exit_work: Mutex<Vec<(u32, ExitWork)>>,
-    /// Whether it came from the process that forked this one off, and has not been told so.
-    inherited: AtomicBool,
+    /// Whether it was created before this process was forked, and the hooks after a fork have not run in it.
+    is_inherited: AtomicBool,
 }
 
-// SAFETY: the state pointer is only used to attach; everything else is made for sharing.
+// SAFETY: the state pointer is only used to attach; everything else can be shared.
 unsafe impl Send for Interpreter {}
 // SAFETY: as above.
 unsafe impl Sync for Interpreter {}
+impl RefUnwindSafe for Interpreter {}
 
 impl Interpreter {
     /// The name as the configuration gives it.
+    #[inline]
     pub fn name(&self) -> &[u8] {
         &self.name
     }
@@ -57,7 +89,7 @@ impl Interpreter {
         String::from_utf8_lossy(&self.name)
     }
 
-    /// CPython's number for it; the main interpreter's is 0.
+    /// CPython's id; that of the main interpreter is 0.
     pub fn id(&self) -> i64 {
         self.id
     }
@@ -66,31 +98,47 @@ impl Interpreter {
         self.gil
     }
 
+    /// Its virtual environment, if it has one.
+    pub fn venv(&self) -> Option<&Venv> {
+        self.venv.as_ref()
+    }
+
     pub fn is_main(&self) -> bool {
         &*self.name == MAIN
     }
 
-    /// Whether CPython has freed it, in a process that Python itself has forked.
+    /// Whether CPython has freed it, in a process that Python has forked.
     fn is_gone(&self) -> bool {
         forks::is_by_python() && !self.is_main()
     }
 
     /// Attaches this thread; `None` when the child is about to end, or the interpreter is not in this process.
-    pub fn attach(&'static self) -> Option<AttachGuard> {
+    #[inline]
+    pub fn attach<'d>(&'static self, detached: &'d mut Detached<'_>) -> Option<AttachGuard<'d>> {
         if self.is_gone() {
             return None;
         }
         // SAFETY: the interpreter is not gone and so lives as long as the process, which never finalizes Python.
-        unsafe { cpython::attach(self.state) }
+        unsafe { cpython::attach(detached, self.state) }
     }
 
-    /// What `Setup` made for it. A published interpreter always has it.
-    pub fn equipment<T: 'static>(&self) -> Option<&T> {
-        self.equipment.get().and_then(|equipment| equipment.downcast_ref())
+    /// The data of another room.
+    #[inline]
+    pub fn data<T: InterpreterData>(&self) -> Option<&T> {
+        let data: &(dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe) = &**self.data[T::SLOT as usize].get()?;
+        (data as &dyn Any).downcast_ref()
     }
 
-    /// Runs `work` in this interpreter when this process is about to end, last given first.
+    /// The same, created by the first call.
+    #[inline]
+    pub fn data_or_insert<T: InterpreterData>(&self, make: impl FnOnce() -> T) -> &T {
+        let data: &(dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe) =
+            &**self.data[T::SLOT as usize].get_or_init(|| Box::new(make()));
+        (data as &dyn Any).downcast_ref().unwrap_or_else(|| unreachable!("each slot has one type"))
+    }
+
+    /// Runs `work` in this interpreter when this process is about to end, in reverse order of the calls.
     pub fn at_exit(&self, work: ExitWork) {
-        self.exit_work.lock().unwrap_or_else(PoisonError::into_inner).push((process::id(), work));
+        self.exit_work.lock().push((process::id(), work));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! This file is the module record: the names of hooks and directives, nothing else.
 
+mod applications;
 mod config;
 mod cpython;
 mod ffi;
@@ -10,6 +11,10 @@ mod interpreter;
 mod modules;
 mod objects;
 mod phases;
+mod process;
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub mod proofs;
 
 use std::ptr;
 

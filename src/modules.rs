@@ -1,5 +1,5 @@
-//! The builtin modules that Python code imports, and the library that travels in this file.
+//! The builtin modules, and the Python library that is part of the `.so`.
 
 pub mod apache;
 pub mod library;
-pub mod setup;
+pub mod psp;

@@ -1,22 +1,16 @@
-//! The Python types: what handlers hold of a request, its server, its connection.
+//! The Python types: the objects of requests, servers, connections, filters, tables and files.
 
-pub mod cleanup;
+pub mod child_exit;
 pub mod connection;
-pub mod equipment;
 pub mod filter;
 pub mod finfo;
+pub mod handle;
 pub mod hlist;
-pub mod lease;
 pub mod logging;
-pub mod record;
+pub mod module_state;
 pub mod request;
 pub mod server;
-pub mod serving;
 pub mod settings;
 pub mod table;
 pub mod text;
-
-pub use equipment::{Classes, Equipment};
-pub use logging::write_printed;
-pub use record::{Callback, added_handlers, at_end, has_added_handlers};
-pub use request::{RequestObject, RequestShared};
+pub mod wsgi;

@@ -1,14 +1,18 @@
-//! What a configuration says about the process as a whole. Kept in the configuration's own pool, and gone with it.
+//! The settings of a configuration for the whole process. They live in the configuration's pool.
 
 use std::ffi::c_void;
+use std::path::PathBuf;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::ffi::httpd as raw;
 use crate::httpd::{GlobalMutexes, Pool};
-use crate::interpreter::GilOptions;
+use crate::interpreter::InterpreterOptions;
+use crate::process::caught;
 
-/// This process's generation, which outlives everything in a child.
+use super::wsgi::WsgiProcess;
+
+/// The generation of this child, which keeps it until it ends.
 static CURRENT: AtomicPtr<Generation> = AtomicPtr::new(ptr::null_mut());
 
 const KEY: &std::ffi::CStr = c"mod_python generation";
@@ -16,24 +20,40 @@ const KEY: &std::ffi::CStr = c"mod_python generation";
 /// One configuration's settings for the process.
 #[derive(Default)]
 pub struct Generation {
-    /// A directive needs Python: children start it at once, not at the first request.
+    /// A directive uses Python: children start it at once, not at the first request.
     pub uses_python: bool,
-    /// `PythonOptimize On`.
-    pub optimize: bool,
+    /// As `python -O`: 0, 1 or 2, the highest that is asked for.
+    pub optimization: i32,
     /// How many `PythonImport`s have been read.
     pub imports: usize,
-    pub gil: GilOptions,
+    /// How interpreters are made, by their names.
+    pub interpreters: InterpreterOptions,
+    /// `PythonHome`, where it is no virtual environment.
+    pub home: Option<String>,
+    /// The folders that children read Python's modules from.
+    pub folders: Vec<Folder>,
+    /// mod_wsgi's directives.
+    pub wsgi: WsgiProcess,
     pub mutexes: Option<GlobalMutexes>,
 }
 
+/// A folder that a directive names, which the children's user has to be able to read.
+pub struct Folder {
+    /// The directive.
+    pub said: String,
+    /// Its file and line.
+    pub place: String,
+    pub needs: Vec<PathBuf>,
+}
+
 impl Generation {
-    /// The generation of a configuration pool, made at the first call.
+    /// The generation of a configuration pool, created by the first call.
     ///
     /// # Safety
     /// `pool` is the configuration's (`process->pconf`), and no other reference to its generation is in use: httpd reads
     /// its configuration in one thread.
     pub unsafe fn of<'p>(pool: Pool<'p>) -> &'p mut Self {
-        // SAFETY: the entry, if any, is what is put here; the pool drops it when it is cleared.
+        // SAFETY: the entry, if any, was set here; the pool drops it when it is cleared.
         unsafe {
             let mut found: *mut c_void = ptr::null_mut();
             raw::apr_pool_userdata_get(&mut found, KEY.as_ptr(), pool.as_ptr());
@@ -47,21 +67,21 @@ impl Generation {
 
     /// The generation of this child; none before it is initialised.
     pub fn current() -> Option<&'static Self> {
-        // SAFETY: what `settle` was given.
+        // SAFETY: the argument of `make_current`.
         unsafe { CURRENT.load(Ordering::Acquire).as_ref() }
     }
 
     /// Makes this the generation of this child.
     ///
     /// # Safety
-    /// It stays and does not change from now on: true in a child, which keeps its configuration for good.
-    pub unsafe fn settle(&mut self) {
+    /// It lives and does not change from now on: true in a child, which keeps its configuration until it ends.
+    pub unsafe fn make_current(&mut self) {
         CURRENT.store(self, Ordering::Release);
     }
 }
 
 unsafe extern "C" fn dispose(generation: *mut c_void) -> raw::apr_status_t {
-    // SAFETY: the box that `of` gave away, once.
-    drop(unsafe { Box::from_raw(generation.cast::<Generation>()) });
+    // SAFETY: the box of `of`, once.
+    let _ = caught(|| drop(unsafe { Box::from_raw(generation.cast::<Generation>()) }));
     0
 }

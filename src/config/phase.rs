@@ -1,9 +1,11 @@
-//! The phases of a request that Python handlers can be given for.
+//! The phases of a request that Python handlers can be given for: one row each, with its directive.
 
-use crate::ffi::httpd as raw;
-use crate::httpd::Direction;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicU16, Ordering};
 
-/// What a handler is for: what its directive is called, and the function that is called when the handler names none.
+use crate::httpd::{Direction, Status};
+
+/// The role of a handler: its directive, and the function that is called if the handler names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Role {
     pub directive: &'static str,
@@ -30,62 +32,79 @@ impl Role {
     }
 }
 
-/// A phase of the request that Python handlers can be given for, in the order in which httpd runs them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    PostReadRequest,
-    Trans,
-    Init,
-    HeaderParser,
-    Access,
-    Authen,
-    Authz,
-    Type,
-    Fixup,
-    Content,
-    Log,
-    Cleanup,
+/// The phases for which any directive or request has set handlers. A restart does not reset it: a bit of an earlier configuration costs little.
+static IN_USE: AtomicU16 = AtomicU16::new(0);
+
+macro_rules! phases {
+    ($($phase:ident: $directive:literal, $object:literal;)+) => {
+        /// A phase of the request that Python handlers can be given for, in the order in which httpd runs them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Phase {
+            $($phase,)+
+        }
+
+        impl Phase {
+            pub const ALL: [Self; Self::COUNT] = [$(Self::$phase,)+];
+            pub const COUNT: usize = [$($directive,)+].len();
+
+            /// The directive, and the directive without `Python` in lower case.
+            pub const fn role(self) -> Role {
+                match self {
+                    $(Self::$phase => Role::new($directive, $object),)+
+                }
+            }
+
+            /// The directive's name as httpd takes it.
+            pub const fn directive_name(self) -> &'static CStr {
+                let name = match self {
+                    $(Self::$phase => concat!($directive, "\0"),)+
+                };
+                match CStr::from_bytes_with_nul(name.as_bytes()) {
+                    Ok(name) => name,
+                    Err(_) => panic!("a literal"),
+                }
+            }
+        }
+    };
+}
+
+phases! {
+    // phase: directive, the function that is called when the handler names none
+    PostReadRequest: "PythonPostReadRequestHandler", "postreadrequesthandler";
+    Trans: "PythonTransHandler", "transhandler";
+    Init: "PythonInitHandler", "inithandler";
+    HeaderParser: "PythonHeaderParserHandler", "headerparserhandler";
+    Access: "PythonAccessHandler", "accesshandler";
+    Authen: "PythonAuthenHandler", "authenhandler";
+    Authz: "PythonAuthzHandler", "authzhandler";
+    Type: "PythonTypeHandler", "typehandler";
+    Fixup: "PythonFixupHandler", "fixuphandler";
+    Content: "PythonHandler", "handler";
+    Log: "PythonLogHandler", "loghandler";
+    Cleanup: "PythonCleanupHandler", "cleanuphandler";
 }
 
 impl Phase {
-    pub const COUNT: usize = Self::ALL.len();
-
-    pub const ALL: [Self; 12] = [
-        Self::PostReadRequest,
-        Self::Trans,
-        Self::Init,
-        Self::HeaderParser,
-        Self::Access,
-        Self::Authen,
-        Self::Authz,
-        Self::Type,
-        Self::Fixup,
-        Self::Content,
-        Self::Log,
-        Self::Cleanup,
-    ];
-
-    /// The directive, and the directive without `Python` in lower case.
-    pub const fn role(self) -> Role {
-        match self {
-            Self::PostReadRequest => Role::new("PythonPostReadRequestHandler", "postreadrequesthandler"),
-            Self::Trans => Role::new("PythonTransHandler", "transhandler"),
-            Self::Init => Role::new("PythonInitHandler", "inithandler"),
-            Self::HeaderParser => Role::new("PythonHeaderParserHandler", "headerparserhandler"),
-            Self::Access => Role::new("PythonAccessHandler", "accesshandler"),
-            Self::Authen => Role::new("PythonAuthenHandler", "authenhandler"),
-            Self::Authz => Role::new("PythonAuthzHandler", "authzhandler"),
-            Self::Type => Role::new("PythonTypeHandler", "typehandler"),
-            Self::Fixup => Role::new("PythonFixupHandler", "fixuphandler"),
-            Self::Content => Role::new("PythonHandler", "handler"),
-            Self::Log => Role::new("PythonLogHandler", "loghandler"),
-            Self::Cleanup => Role::new("PythonCleanupHandler", "cleanuphandler"),
-        }
-    }
-
-    /// The directive, which is also what `req.phase` says.
+    /// The directive, which is also `req.phase`.
     pub const fn directive(self) -> &'static str {
         self.role().directive
+    }
+
+    /// A mask with the bit of this phase.
+    #[inline]
+    pub const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
+    /// Notes that some request may have handlers for this phase.
+    pub fn note_in_use(self) {
+        IN_USE.fetch_or(self.bit(), Ordering::Relaxed);
+    }
+
+    /// Whether any request may have handlers for this phase: httpd calls the hooks of all phases for every request.
+    #[inline]
+    pub fn is_in_use(self) -> bool {
+        IN_USE.load(Ordering::Relaxed) & self.bit() != 0
     }
 
     /// The phase of a directive's name.
@@ -93,24 +112,23 @@ impl Phase {
         Self::ALL.into_iter().find(|phase| phase.directive().as_bytes() == directive)
     }
 
-    /// Whether it comes before httpd knows the file, so that no extension can choose the handlers.
-    pub fn is_before_file(self) -> bool {
+    /// Whether there is no file yet, so that an extension cannot choose the handlers.
+    pub const fn is_before_file(self) -> bool {
         matches!(self, Self::PostReadRequest | Self::Trans)
     }
 
-    /// Whether it comes when the client has its response.
+    /// Whether it comes after the response.
     pub fn is_after_response(self) -> bool {
         matches!(self, Self::Log | Self::Cleanup)
     }
 
-    /// Whether the next handler of the list runs after this result: as httpd's own hooks have it, those that one handler
-    /// decides go on after `DECLINED`, those that all take part in after `OK` too. The content phase goes on after `OK`.
-    pub fn goes_on_after(self, status: i32) -> bool {
-        const OK: i32 = raw::OK as i32;
+    /// Whether the next handler of the list runs after this result. As with httpd's hooks: a phase that one handler
+    /// decides goes on after `DECLINED`, a phase in which all take part after `OK` too. The content phase goes on after `OK`.
+    pub fn goes_on_after(self, status: Status) -> bool {
         match self {
-            Self::Trans | Self::Authen | Self::Authz | Self::Type => status == raw::DECLINED,
-            Self::Content | Self::Cleanup => status == OK,
-            _ => matches!(status, OK | raw::DECLINED),
+            Self::Trans | Self::Authen | Self::Authz | Self::Type => status == Status::DECLINED,
+            Self::Content | Self::Cleanup => status == Status::OK,
+            _ => [Status::OK, Status::DECLINED].contains(&status),
         }
     }
 }
@@ -125,6 +143,7 @@ mod tests {
             let role = phase.role();
             assert_eq!(format!("python{}", role.default_object), role.directive.to_lowercase());
             assert_eq!(Phase::named(role.directive.as_bytes()), Some(phase));
+            assert_eq!(phase.directive_name().to_str(), Ok(role.directive));
         }
         assert_eq!(Phase::named(b"PythonConnectionHandler"), None);
     }

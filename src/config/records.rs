@@ -1,16 +1,28 @@
-//! The records that httpd keeps for this module: one by directory, one by server. Unset stays unset until asked.
+//! The configuration records of this module: one for each directory, one for each server. Unset values stay unset when they are merged.
 
-use std::collections::hash_map::DefaultHasher;
 use std::ffi::{c_char, c_void};
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::ptr;
+use std::sync::OnceLock;
 
 use crate::ffi::httpd as raw;
-use crate::httpd::{self, ByDirection, Pool, Server, Table};
+use crate::httpd::{self, ByDirection, Pool, Server, Table, field};
+use crate::process::caught;
 
-use super::handlers::{HandlerEntry, HandlerList, Origin};
+use super::application::{self, Application, Choice};
+use super::flags::{Flag, Flags};
+use super::handler::{Handler, HandlerList, Origin};
 use super::phase::Phase;
+use super::wsgi::{ScriptAlias, WsgiSettings};
 
-/// A `PythonPath` expression and a hash of it.
+/// A hash that stands for a value. Its keys are random and secret, so that nobody can construct two values with the same hash. The
+/// parent chooses them, and its children inherit them.
+pub fn fingerprint(value: impl Hash) -> u64 {
+    static KEYS: OnceLock<RandomState> = OnceLock::new();
+    KEYS.get_or_init(RandomState::new).hash_one(value)
+}
+
+/// A `PythonPath` expression and its fingerprint.
 #[derive(Clone, Copy)]
 pub struct PathExpression<'p> {
     pub text: &'p str,
@@ -19,22 +31,16 @@ pub struct PathExpression<'p> {
 
 impl<'p> PathExpression<'p> {
     pub fn new(text: &'p str) -> Self {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        Self { text, fingerprint: hasher.finish() }
+        Self { text, fingerprint: fingerprint(text) }
     }
 }
 
-/// What directives set, both by directory and, outside of sections, by server. `None` is unset.
+/// Values that are set for a directory and, outside of sections, for the server too. `None` is unset.
 #[derive(Clone, Copy, Default)]
 pub struct Settings<'p> {
     pub interpreter: Option<&'p [u8]>,
-    pub per_directory: Option<bool>,
-    pub per_directive: Option<bool>,
     pub path: Option<PathExpression<'p>>,
-    pub auto_reload: Option<bool>,
-    pub debug: Option<bool>,
-    pub pdb: Option<bool>,
+    pub flags: Flags,
     /// `PythonOption`s; an empty value removes one.
     pub options: Option<Table<'p>>,
 }
@@ -47,70 +53,62 @@ impl<'p> Settings<'p> {
         };
         Self {
             interpreter: inner.interpreter.or(outer.interpreter),
-            per_directory: inner.per_directory.or(outer.per_directory),
-            per_directive: inner.per_directive.or(outer.per_directive),
             path: inner.path.or(outer.path),
-            auto_reload: inner.auto_reload.or(outer.auto_reload),
-            debug: inner.debug.or(outer.debug),
-            pdb: inner.pdb.or(outer.pdb),
+            flags: Flags::merge(&outer.flags, &inner.flags),
             options,
         }
     }
 
-    pub fn debug(&self) -> bool {
-        self.debug.unwrap_or(false)
+    /// Whether a directive that is On or Off is on.
+    #[inline]
+    pub fn is_on(&self, flag: Flag) -> bool {
+        self.flags.is_on(flag)
     }
 
-    pub fn pdb(&self) -> bool {
-        self.pdb.unwrap_or(false)
-    }
-
-    pub fn auto_reload(&self) -> bool {
-        self.auto_reload.unwrap_or(true)
-    }
-
-    /// The directives as `get_config()` shows them: name and text, flags as `1` and `0`.
+    /// The directives for `get_config()`: name and text, flags as `1` and `0`.
     pub fn directives(&self) -> Vec<(&'static str, &'p [u8])> {
-        let flag = |value: Option<bool>| value.map(|on| if on { b"1".as_slice() } else { b"0" });
-        let all = [
-            ("PythonInterpreter", self.interpreter),
-            ("PythonInterpPerDirectory", flag(self.per_directory)),
-            ("PythonInterpPerDirective", flag(self.per_directive)),
-            ("PythonPath", self.path.map(|path| path.text.as_bytes())),
-            ("PythonAutoReload", flag(self.auto_reload)),
-            ("PythonDebug", flag(self.debug)),
-            ("PythonEnablePdb", flag(self.pdb)),
-        ];
-        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        let texts =
+            [("PythonInterpreter", self.interpreter), ("PythonPath", self.path.map(|path| path.text.as_bytes()))];
+        let flags = Flag::ROWS.iter().map(|(flag, row)| {
+            let text = self.flags.given(*flag).map(|is_on| if is_on { b"1".as_slice() } else { b"0" });
+            (row.name.to_str().unwrap_or_default(), text)
+        });
+        texts.into_iter().chain(flags).filter_map(|(name, value)| Some((name, value?))).collect()
     }
 }
 
-/// The record of a directory, location, file section or .htaccess; also the server's default for all of them.
+/// The record of a directory, location, file section or .htaccess file; also the server's default for all of them.
 #[derive(Clone, Copy, Default)]
 pub struct DirectoryConfig<'p> {
+    /// The section has a directive of this module.
+    pub is_set: bool,
     pub settings: Settings<'p>,
     pub handlers: [Option<&'p HandlerList<'p>>; Phase::COUNT],
-    pub filters: ByDirection<&'p [FilterEntry<'p>]>,
-    /// What `AuthBasicProvider python` asks.
-    pub basic_provider: Option<&'p HandlerEntry<'p>>,
-    /// What `AuthDigestProvider python` asks.
-    pub digest_provider: Option<&'p HandlerEntry<'p>>,
+    pub filters: ByDirection<&'p [FilterHandler<'p>]>,
+    /// The function for `AuthBasicProvider python`.
+    pub basic_provider: Option<&'p Handler<'p>>,
+    /// The function for `AuthDigestProvider python`.
+    pub digest_provider: Option<&'p Handler<'p>>,
+    /// `PythonApplication` in a section.
+    pub application: Option<Choice<'p>>,
+    /// mod_wsgi's directives.
+    pub wsgi: Option<&'p WsgiSettings<'p>>,
 }
 
 /// A filter with a Python handler.
 #[derive(Clone, Copy)]
-pub struct FilterEntry<'p> {
-    /// As httpd keeps it: in lower case.
+pub struct FilterHandler<'p> {
+    /// In lower case, as in httpd.
     pub name: &'p str,
-    pub handler: HandlerEntry<'p>,
+    pub handler: Handler<'p>,
 }
 
-impl<'p> FilterEntry<'p> {
-    pub fn new(name: &str, handler: HandlerEntry<'p>, pool: Pool<'p>) -> Self {
+impl<'p> FilterHandler<'p> {
+    pub fn new(name: &str, handler: Handler<'p>, pool: Pool<'p>) -> Self {
         Self { name: pool.text(&name.to_ascii_lowercase()), handler }
     }
 
-    /// A section's filters and one more, which replaces one of the same name.
+    /// A section's filters and another one, which replaces one of the same name.
     pub fn with(filters: &[Self], more: Self, pool: Pool<'p>) -> &'p [Self] {
         Self::merge(filters, &[more], pool)
     }
@@ -127,17 +125,22 @@ impl<'p> FilterEntry<'p> {
     }
 }
 
-/// What `Require python` demands.
+/// A `Require python`.
 #[derive(Clone, Copy)]
 pub struct Requirement<'p> {
-    pub handler: HandlerEntry<'p>,
-    /// The words behind the handler.
+    pub handler: Handler<'p>,
+    /// The words after the handler.
     pub arguments: &'p [&'p str],
 }
 
 impl<'p> DirectoryConfig<'p> {
     pub fn handlers(&self, phase: Phase) -> Option<&'p HandlerList<'p>> {
         self.handlers[phase as usize]
+    }
+
+    /// mod_wsgi's directives, as far as they are set.
+    pub fn wsgi(&self) -> WsgiSettings<'p> {
+        self.wsgi.copied().unwrap_or_default()
     }
 }
 
@@ -148,7 +151,7 @@ pub struct Import<'p> {
     pub function: Option<&'p str>,
     pub interpreter: &'p [u8],
     pub origin: Origin<'p>,
-    /// Its place among all in the configuration, whichever server they belong to.
+    /// Its position among those of all servers.
     pub order: usize,
 }
 
@@ -159,29 +162,33 @@ pub struct ServerConfig<'p> {
     /// Not inherited by virtual hosts: each runs its own.
     pub imports: &'p [Import<'p>],
     /// `PythonConnectionHandler`.
-    pub connection: Option<&'p HandlerEntry<'p>>,
+    pub connection: Option<&'p Handler<'p>>,
+    /// `PythonApplication` outside of sections, the longest prefix first.
+    pub applications: &'p [&'p Application<'p>],
+    /// `WSGIScriptAlias` and `WSGIScriptAliasMatch`, as they are written; a virtual host's before those outside.
+    pub script_aliases: &'p [ScriptAlias<'p>],
 }
 
 /// This module's record of a server.
 pub fn server_config<'s>(server: Server<'s>) -> Option<&'s ServerConfig<'s>> {
     // SAFETY: httpd makes a record for every server with `create_server`.
-    unsafe { httpd::config_entry::<ServerConfig>(server.fields().module_config).as_ref() }
+    unsafe { httpd::config_entry::<ServerConfig>(field!(server, module_config)).as_ref() }
 }
 
 /// # Safety
 /// httpd's `create_dir_config` hook.
 pub unsafe extern "C" fn create_directory(pool: *mut raw::apr_pool_t, _directory: *mut c_char) -> *mut c_void {
     // SAFETY: the pool is the configuration's.
-    let record: *mut DirectoryConfig = unsafe { Pool::from_raw(pool) }.value(DirectoryConfig::default());
-    record.cast()
+    let pool = unsafe { Pool::from_raw(pool) };
+    caught(|| ptr::from_mut(pool.value(DirectoryConfig::default())).cast()).unwrap_or(ptr::null_mut())
 }
 
 /// # Safety
 /// httpd's `create_server_config` hook.
 pub unsafe extern "C" fn create_server(pool: *mut raw::apr_pool_t, _server: *mut raw::server_rec) -> *mut c_void {
     // SAFETY: the pool is the configuration's.
-    let record: *mut ServerConfig = unsafe { Pool::from_raw(pool) }.value(ServerConfig::default());
-    record.cast()
+    let pool = unsafe { Pool::from_raw(pool) };
+    caught(|| ptr::from_mut(pool.value(ServerConfig::default())).cast()).unwrap_or(ptr::null_mut())
 }
 
 /// # Safety
@@ -191,15 +198,35 @@ pub unsafe extern "C" fn merge_directory(
     outer: *mut c_void,
     inner: *mut c_void,
 ) -> *mut c_void {
-    // SAFETY: as said; records live longer than the pool of what is merged from them.
+    let (outer_record, inner_record) = (outer, inner);
+    // SAFETY: see above; the records live longer than the pool of the merged one.
     let (pool, outer, inner) =
         unsafe { (Pool::from_raw(pool), &*outer.cast::<DirectoryConfig>(), &*inner.cast::<DirectoryConfig>()) };
-    let filters = |outer: &'static [FilterEntry<'static>], inner: &'static [FilterEntry<'static>]| match (outer, inner)
-    {
-        ([], only) | (only, []) => only,
-        (outer, inner) => FilterEntry::merge(outer, inner, pool),
-    };
+    // httpd merges for each request, and most sections have no directive of this module. A merged record is not written to.
+    match (outer.is_set, inner.is_set) {
+        (false, _) => return inner_record,
+        (_, false) => return outer_record,
+        (true, true) => {}
+    }
+    let merged = caught(|| merge_set(pool, outer, inner));
+    // A panic here is a defect; then the inner section's record is used.
+    merged.map_or(inner_record, |merged| ptr::from_mut(merged).cast())
+}
+
+fn merge_set<'p>(
+    pool: Pool<'p>,
+    outer: &DirectoryConfig<'static>,
+    inner: &DirectoryConfig<'static>,
+) -> &'p mut DirectoryConfig<'static> {
+    // SAFETY: both records live at least as long as the pool, and so does the result.
+    let pool: Pool<'static> = unsafe { Pool::from_raw(pool.as_ptr()) };
+    let filters =
+        |outer: &'static [FilterHandler<'static>], inner: &'static [FilterHandler<'static>]| match (outer, inner) {
+            ([], only) | (only, []) => only,
+            (outer, inner) => FilterHandler::merge(outer, inner, pool),
+        };
     let mut merged = DirectoryConfig {
+        is_set: true,
         settings: Settings::merge(&outer.settings, &inner.settings, pool),
         handlers: Default::default(),
         filters: ByDirection {
@@ -208,12 +235,16 @@ pub unsafe extern "C" fn merge_directory(
         },
         basic_provider: inner.basic_provider.or(outer.basic_provider),
         digest_provider: inner.digest_provider.or(outer.digest_provider),
+        application: inner.application.or(outer.application),
+        wsgi: match (outer.wsgi, inner.wsgi) {
+            (Some(outer), Some(inner)) => Some(pool.value(WsgiSettings::merge(outer, inner, pool))),
+            (outer, inner) => inner.or(outer),
+        },
     };
     for (index, place) in merged.handlers.iter_mut().enumerate() {
         *place = HandlerList::merge(outer.handlers[index], inner.handlers[index], pool);
     }
-    let merged: *mut DirectoryConfig = pool.value(merged);
-    merged.cast()
+    pool.value(merged)
 }
 
 /// # Safety
@@ -224,13 +255,19 @@ pub unsafe extern "C" fn merge_server(
     inner: *mut c_void,
 ) -> *mut c_void {
     // SAFETY: as for `merge_directory`.
-    let (pool, outer, inner) =
+    let (pool, outer, own) =
         unsafe { (Pool::from_raw(pool), &*outer.cast::<ServerConfig>(), &*inner.cast::<ServerConfig>()) };
-    let merged = ServerConfig {
-        settings: Settings::merge(&outer.settings, &inner.settings, pool),
-        imports: inner.imports,
-        connection: inner.connection.or(outer.connection),
-    };
-    let merged: *mut ServerConfig = pool.value(merged);
-    merged.cast()
+    let merged = caught(|| {
+        pool.value(ServerConfig {
+            settings: Settings::merge(&outer.settings, &own.settings, pool),
+            imports: own.imports,
+            connection: own.connection.or(outer.connection),
+            applications: application::merge(own.applications, outer.applications, pool),
+            script_aliases: match (own.script_aliases, outer.script_aliases) {
+                ([], only) | (only, []) => only,
+                (own, outer) => pool.slice(&[own, outer].concat()),
+            },
+        })
+    });
+    merged.map_or(inner, |merged| ptr::from_mut(merged).cast())
 }

@@ -1,9 +1,9 @@
-//! The section that holds a directive, and the directory that it stands for.
+//! The section that contains a directive, and its directory.
 
 use crate::ffi::httpd as raw;
 use crate::httpd::{Pool, bytes_at};
 
-/// The section of the configuration that a directive stands in; `<Files>`, `<Limit>` and `<If>` are looked through.
+/// The section of the configuration that contains a directive; `<Files>`, `<Limit>` and `<If>` are ignored.
 #[derive(Clone, Copy)]
 pub enum Section<'p> {
     /// The server or a virtual host, outside of any section.
@@ -22,7 +22,7 @@ const KINDS: [(&str, bool); 4] =
     [("<Location", true), ("<LocationMatch", true), ("<Directory", false), ("<DirectoryMatch", false)];
 
 impl<'p> Section<'p> {
-    /// The section of the directive that httpd is just handing to its function.
+    /// The section of the directive that httpd is reading.
     ///
     /// # Safety
     /// `command` is the record of a command function that is being called; its pool lives during `'p`.
@@ -51,7 +51,7 @@ impl<'p> Section<'p> {
         }
     }
 
-    /// A directory that is given by its path, as httpd writes it: canonical, with a slash at the end.
+    /// A directory given by its path, which is made canonical, with a slash at the end.
     pub fn of_directory(path: &[u8], pool: Pool<'p>) -> Self {
         let path = pool.c_string(path);
         let mut canonical = std::ptr::null_mut();
@@ -65,7 +65,7 @@ impl<'p> Section<'p> {
     }
 
     unsafe fn from_argument(name: &str, is_location: bool, argument: *const std::ffi::c_char, pool: Pool<'p>) -> Self {
-        // SAFETY: the argument is the rest of the section's line, up to its bracket.
+        // SAFETY: the argument is the rest of the section's line.
         unsafe {
             let line = bytes_at(argument).unwrap_or_default();
             let end = line.iter().rposition(|byte| *byte == b'>').unwrap_or(line.len());
@@ -89,7 +89,7 @@ impl<'p> Section<'p> {
         }
     }
 
-    /// The directory as the configuration gives it: for a pattern its text; `None` outside of sections.
+    /// The directory as in the configuration, or the text of a pattern; `None` outside of sections.
     pub fn directory(&self) -> Option<&'p [u8]> {
         match *self {
             Self::Server => None,
@@ -97,11 +97,16 @@ impl<'p> Section<'p> {
         }
     }
 
+    /// Whether the directory follows from the request's file.
+    pub fn is_pattern(&self) -> bool {
+        matches!(self, Self::Wildcard(_) | Self::Regex(..))
+    }
+
     pub fn is_location(&self) -> bool {
         matches!(self, Self::Location(_))
     }
 
-    /// The directory for a request: of a pattern, the shortest part of the file's path that matches.
+    /// The directory for a request: for a pattern, the shortest part of the file's path that matches.
     pub fn directory_for(&self, filename: Option<&[u8]>) -> Option<Vec<u8>> {
         let matches = |prefix: &[u8]| self.matches(prefix);
         match (self, filename) {
@@ -114,7 +119,7 @@ impl<'p> Section<'p> {
         }
     }
 
-    /// Whether a pattern fits a path that ends with a slash.
+    /// Whether a pattern matches a path that ends with a slash.
     fn matches(&self, prefix: &[u8]) -> bool {
         let c_string = |bytes: &[u8]| std::ffi::CString::new(bytes).unwrap_or_default();
         let with = c_string(prefix);
@@ -126,7 +131,7 @@ impl<'p> Section<'p> {
                 unsafe { raw::apr_fnmatch(text.as_ptr(), without.as_ptr(), raw::APR_FNM_PATHNAME as i32) == 0 }
             }
             Self::Regex(regex, _) if !regex.is_null() => [&with, &without].iter().any(|path| {
-                // SAFETY: the expression lives with the configuration; no positions are asked for.
+                // SAFETY: the expression lives with the configuration; no positions are returned.
                 unsafe { raw::ap_regexec(*regex, path.as_ptr(), 0, std::ptr::null_mut(), 0) == 0 }
             }),
             _ => false,

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use crate::ffi::python as py;
+use crate::process::memory::{self, NoMemory};
 
 use super::attached::Attached;
 use super::error::Raised;
@@ -64,14 +65,14 @@ impl<'i> Arguments<'i> {
         self.values.get(index).map(|value| unsafe { Object::borrowed(self.attached, *value) })
     }
 
-    /// The argument at `index`, which `expect` has made sure of.
+    /// The argument at `index`, which `expect` has checked.
     pub fn required(&self, index: usize) -> Result<Object<'i>, Raised> {
         self.get(index).ok_or_else(|| {
             Raised::type_error(self.attached, format!("{}() misses argument {}", self.function(), index + 1))
         })
     }
 
-    /// An `int` argument, or what stands in for it when not given.
+    /// An `int` argument, or the default if it is not given.
     pub fn int_or(&self, index: usize, default: i64) -> Result<i64, Raised> {
         self.get(index).map_or(Ok(default), |value| value.to_i64())
     }
@@ -81,13 +82,13 @@ impl<'i> Arguments<'i> {
         self.get(index).map_or(Ok(default), |value| value.is_true())
     }
 
-    /// A text argument for httpd: a `str` as UTF-8 or `bytes` as they are; no NUL in either.
+    /// A text argument for httpd: a `str` as UTF-8, or `bytes` unchanged; without NUL.
     pub fn text(&self, index: usize) -> Result<Vec<u8>, Raised> {
         let value = self.required(index)?;
         let bytes = if value.is_str() {
-            value.to_utf8()?.as_bytes().to_vec()
+            value.to_utf8()?.as_bytes()
         } else if value.is_bytes() {
-            value.to_bytes()?.to_vec()
+            value.to_bytes()?
         } else {
             return Err(Raised::type_error(
                 self.attached,
@@ -96,7 +97,7 @@ impl<'i> Arguments<'i> {
         };
         match bytes.contains(&0) {
             true => Err(Raised::value_error(self.attached, format!("{}(): embedded null character", self.function()))),
-            false => Ok(bytes),
+            false => memory::copy(bytes).map_err(|NoMemory| Raised::memory_error(self.attached)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes of any object that offers them.
+//! The bytes of objects with the buffer interface.
 
 use std::mem::MaybeUninit;
 
@@ -7,21 +7,21 @@ use crate::ffi::python as py;
 use super::error::Raised;
 use super::object::Object;
 
-/// Gives the bytes back on drop.
+/// Releases the buffer when dropped.
 struct Exported<'a>(&'a mut py::Py_buffer);
 
 impl Drop for Exported<'_> {
     fn drop(&mut self) {
-        // SAFETY: filled by `PyObject_GetBuffer`; whoever made it is attached again by now.
+        // SAFETY: filled by `PyObject_GetBuffer`; this thread is attached again.
         unsafe { py::PyBuffer_Release(self.0) };
     }
 }
 
 impl Object<'_> {
-    /// Uses the bytes of what is given to a `write()`: text, in UTF-8, or anything with the buffer interface.
+    /// Uses the bytes of the argument of a `write()`: text as UTF-8, or an object with the buffer interface.
     ///
     /// # Errors
-    /// `TypeError` for any other object; and what `work` gives.
+    /// `TypeError` for any other object; the error of `work`.
     pub fn with_written<R>(&self, work: impl FnOnce(&[u8]) -> Result<R, Raised>) -> Result<R, Raised> {
         if self.is_str() {
             work(self.to_utf8()?.as_bytes())
@@ -42,7 +42,7 @@ impl Object<'_> {
         unsafe { py::PyObject_CheckBuffer(self.as_ptr()) != 0 }
     }
 
-    /// Uses the object's bytes, which can neither move nor change in number meanwhile.
+    /// Uses the object's bytes. They can neither move nor be resized meanwhile.
     pub fn with_buffer<R>(&self, work: impl FnOnce(&[u8]) -> R) -> Result<R, Raised> {
         let mut view = MaybeUninit::<py::Py_buffer>::zeroed();
         // SAFETY: attached; a simple view is one run of bytes.

@@ -10,18 +10,18 @@ use crate::ffi::python as py;
 use super::arguments::Arguments;
 use super::attached::Attached;
 use super::error::Raised;
-use super::guard::caught;
 use super::object::Object;
+use crate::process::caught;
 
-/// A Rust value as the instances of a Python class (a heap type, made anew in each interpreter).
+/// A Rust type whose values are instances of a Python class (a heap type, made in each interpreter).
 pub trait Class: Sized + 'static {
-    /// `builtins.NAME`: shown without a module prefix.
+    /// `builtins.NAME`, so that it is shown without a module.
     const NAME: &'static CStr;
-    /// What `type.__doc__` says.
+    /// `type.__doc__`.
     const DOC: &'static CStr;
     /// Whether Python code may derive from it.
     const SUBCLASSING: bool = false;
-    /// Whether instances have a `__dict__`, and so take new attributes.
+    /// Whether instances have a `__dict__`, so that attributes can be set.
     const ATTRIBUTES: bool = false;
 
     fn methods() -> &'static [Method];
@@ -32,7 +32,7 @@ pub trait Class: Sized + 'static {
         Vec::new()
     }
 
-    /// Makes an instance's value for a call of the class.
+    /// Makes the value of an instance when Python calls the class.
     fn new(attached: Attached<'_>, _arguments: &Object<'_>, _keywords: Option<&Object<'_>>) -> Result<Self, Raised> {
         let name = Self::NAME.to_string_lossy();
         let name = name.trim_start_matches("builtins.");
@@ -45,7 +45,7 @@ pub trait Class: Sized + 'static {
     /// Drops the references that can be part of a cycle. This thread is attached.
     fn clear(&self, _attached: Attached<'_>) {}
 
-    /// Called when the instance dies, attached, before the value is dropped.
+    /// Called when the instance is deallocated, attached, before the value is dropped.
     fn finish(&mut self, _attached: Attached<'_>) {}
 }
 
@@ -77,7 +77,7 @@ impl<'i, T: Class> Instance<'i, T> {
 
     /// The class made from `T`, which the instance's own class is or derives from.
     pub fn base_class(&self) -> *mut py::PyObject {
-        // SAFETY: alive; down the bases of its class, the one made from `T` stands directly above `object`.
+        // SAFETY: alive; of the bases of its class, the one made from `T` is a direct subclass of `object`.
         unsafe {
             let mut class = py::Py_TYPE(self.pointer.cast());
             while (*class).tp_base != &raw mut py::PyBaseObject_Type {
@@ -101,7 +101,7 @@ impl<'i, T: Class> Instance<'i, T> {
         unsafe { !(*self.pointer).dict.is_null() && py::PyDict_Size((*self.pointer).dict) > 0 }
     }
 
-    /// Whether nobody but the caller holds it.
+    /// Whether the caller has the only reference.
     pub fn is_unshared(&self) -> bool {
         // SAFETY: alive.
         unsafe { py::Py_REFCNT(self.pointer.cast()) == 1 }
@@ -117,7 +117,7 @@ impl<T> Deref for Instance<'_, T> {
     }
 }
 
-/// The value of an object that is known to be an instance of `T`.
+/// The instance of an object that is known to be one of `T`.
 ///
 /// # Safety
 /// `pointer` is a live instance of the class made from `T`, or of one derived from it, in the attached interpreter.
@@ -125,7 +125,7 @@ pub unsafe fn state_of<'i, T: Class>(attached: Attached<'i>, pointer: *mut py::P
     Instance { pointer: pointer.cast(), attached, lifetime: PhantomData }
 }
 
-/// Whom the garbage collector sends through an object's references.
+/// The visitor of the garbage collector, which is called for each reference of an object.
 pub struct Visitor {
     visit: crate::ffi::python::Visit,
     argument: *mut c_void,
@@ -133,10 +133,10 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// Visits one reference; null is nothing.
+    /// Visits one reference; null is ignored.
     pub fn visit(&mut self, pointer: *mut py::PyObject) {
         if self.result == 0 && !pointer.is_null() {
-            // SAFETY: the collector's own function, with the argument that it gave.
+            // SAFETY: the collector's function, with its argument.
             self.result = unsafe { (self.visit)(pointer, self.argument) };
         }
     }
@@ -144,14 +144,14 @@ impl Visitor {
 
 // ---- tables of methods and members ----
 
-/// One method: the name, the entry that CPython calls, and the documentation.
+/// One method: the name, the function that CPython calls, and the documentation.
 #[repr(transparent)]
 pub struct Method(py::PyMethodDef);
 
 // SAFETY: literals and function pointers only; CPython does not write to it.
 unsafe impl Sync for Method {}
 
-/// How `METH_FASTCALL` functions look.
+/// The type of `METH_FASTCALL` functions.
 pub type FastCall =
     unsafe extern "C" fn(*mut py::PyObject, *mut *mut py::PyObject, py::Py_ssize_t) -> *mut py::PyObject;
 
@@ -292,7 +292,7 @@ pub unsafe fn enter_setter<T: Class>(
     status(attached, || set(&unsafe { state_of::<T>(attached, this) }, value))
 }
 
-/// What a callback returns to CPython: the object, or null with an exception set; also for a panic.
+/// Runs a callback and returns its result to CPython: the object, or null with an exception set, also after a panic.
 #[inline(always)]
 pub fn returned<'i>(attached: Attached<'i>, work: impl FnOnce() -> Result<Object<'i>, Raised>) -> *mut py::PyObject {
     match caught(work) {
@@ -340,7 +340,7 @@ unsafe extern "C" fn make<T: Class>(
 }
 
 unsafe extern "C" fn dealloc<T: Class>(this: *mut py::PyObject) {
-    // SAFETY: CPython calls tp_dealloc once, attached, with an instance whose class is a heap type that it holds.
+    // SAFETY: CPython calls tp_dealloc once, attached, with an instance, which has a reference to its class, a heap type.
     unsafe {
         let attached = Attached::assume();
         let class = py::Py_TYPE(this);
@@ -357,15 +357,19 @@ unsafe extern "C" fn dealloc<T: Class>(this: *mut py::PyObject) {
 }
 
 unsafe extern "C" fn traverse<T: Class>(this: *mut py::PyObject, visit: py::Visit, argument: *mut c_void) -> c_int {
-    // SAFETY: the collector calls with an instance of the class.
-    unsafe {
+    let visited = caught(|| {
         let mut visitor = Visitor { visit, argument, result: 0 };
-        visitor.visit(py::Py_TYPE(this).cast());
         let layout: *mut Layout<T> = this.cast();
-        visitor.visit((*layout).dict);
-        (*layout).value.traverse(&mut visitor);
+        // SAFETY: the collector calls with an instance of the class.
+        unsafe {
+            visitor.visit(py::Py_TYPE(this).cast());
+            visitor.visit((*layout).dict);
+            (*layout).value.traverse(&mut visitor);
+        }
         visitor.result
-    }
+    });
+    // What was not visited stays alive, which is safe.
+    visited.unwrap_or(0)
 }
 
 unsafe extern "C" fn clear<T: Class>(this: *mut py::PyObject) -> c_int {
@@ -384,7 +388,7 @@ unsafe extern "C" fn clear<T: Class>(this: *mut py::PyObject) -> c_int {
 pub fn class_of<'i, T: Class>(module: &Object<'i>) -> Result<Object<'i>, Raised> {
     let attached = module.attached();
     let slot = |id: c_int, pointer: *mut c_void| py::PyType_Slot { slot: id, pfunc: pointer };
-    // `PyMemberDef`s live as long as the class: CPython keeps the pointer.
+    // CPython keeps the pointer for as long as the class lives.
     let mut offsets = Vec::new();
     if T::ATTRIBUTES {
         offsets.push(py::PyMemberDef {
@@ -423,10 +427,10 @@ pub fn class_of<'i, T: Class>(module: &Object<'i>) -> Result<Object<'i>, Raised>
         flags: flags as c_uint,
         slots: slots.as_mut_ptr(),
     };
-    // SAFETY: attached; the spec is complete and CPython copies what it keeps of it, but for the static tables.
+    // SAFETY: attached; the spec is complete; CPython copies what it keeps, except for the static tables.
     let class =
         unsafe { Object::owned(attached, py::PyType_FromModuleAndSpec(module.as_ptr(), &mut spec, ptr::null_mut()))? };
-    // The module's part of the name has become `__module__`; `repr()` and messages would show it in the name as well.
+    // CPython has made `__module__` of the first part of the name, but would also show it in `repr()` and messages.
     let name = T::NAME.to_string_lossy();
     class.set_attribute(c"__name__", &Object::str(attached, name.trim_start_matches("builtins."))?)?;
     Ok(class)

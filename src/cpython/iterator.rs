@@ -1,4 +1,4 @@
-//! Classes whose instances are their own iterators.
+//! Iterating: over any object, and classes whose instances are their own iterators.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -8,8 +8,36 @@ use crate::ffi::python as py;
 use super::attached::Attached;
 use super::class::{Class, Instance, panicked, state_of};
 use super::error::Raised;
-use super::guard::caught;
 use super::object::Object;
+use crate::process::caught;
+
+/// The items of an object that can be iterated over.
+pub struct Items<'i>(Object<'i>);
+
+impl<'i> Object<'i> {
+    /// # Errors
+    /// `TypeError` for an object that cannot be iterated over, or what its `__iter__` raises.
+    pub fn iterate(&self) -> Result<Items<'i>, Raised> {
+        // SAFETY: attached; a new reference or null.
+        unsafe { Self::owned(self.attached(), py::PyObject_GetIter(self.as_ptr())) }.map(Items)
+    }
+}
+
+impl<'i> Iterator for Items<'i> {
+    type Item = Result<Object<'i>, Raised>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let attached = self.0.attached();
+        // SAFETY: attached; an iterator. Null without an exception is its end.
+        unsafe {
+            let item = py::PyIter_Next(self.0.as_ptr());
+            if item.is_null() && !attached.has_error() {
+                return None;
+            }
+            Some(Object::owned(attached, item))
+        }
+    }
+}
 
 /// A class with `iter(self)`, which is the instance itself, and `next(self)`.
 pub trait Iterate: Class {

@@ -1,4 +1,4 @@
-//! Builtin extension modules: multi-phase initialisation, all state in the module's own state, any interpreter and any GIL.
+//! Builtin extension modules: multi-phase initialisation, all state in the module's state, for any interpreter and GIL.
 
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_int, c_void};
@@ -10,12 +10,12 @@ use super::arguments::Arguments;
 use super::attached::Attached;
 use super::class::{Method, returned, status};
 use super::error::Raised;
-use super::guard::caught;
 use super::object::Object;
+use crate::process::caught;
 
-/// The state that each interpreter's copy of a module has.
-pub trait ModuleState: Sized + 'static {
-    /// Fills the fresh module and makes its state.
+/// The state of a module in one interpreter.
+pub trait State: Sized + 'static {
+    /// Fills the new module and makes its state.
     fn execute(module: &Object<'_>) -> Result<Self, Raised>;
 
     /// Visits every Python object in the state.
@@ -36,8 +36,8 @@ unsafe impl<const N: usize> Sync for ModuleSlots<N> {}
 
 pub const SLOTS: usize = 2 + cfg!(Py_3_12) as usize + cfg!(Py_3_13) as usize;
 
-/// The slots that every module of ours has.
-pub const fn module_slots<S: ModuleState>() -> ModuleSlots<SLOTS> {
+/// The slots of every module.
+pub const fn module_slots<S: State>() -> ModuleSlots<SLOTS> {
     let mut slots = [py::PyModuleDef_Slot { slot: 0, value: ptr::null_mut() }; SLOTS];
     slots[0] = py::PyModuleDef_Slot { slot: py::Py_mod_exec, value: execute::<S> as *mut c_void };
     #[cfg(Py_3_12)]
@@ -55,7 +55,7 @@ pub const fn module_slots<S: ModuleState>() -> ModuleSlots<SLOTS> {
 }
 
 impl ModuleTable {
-    pub const fn new<S: ModuleState>(
+    pub const fn new<S: State>(
         name: &'static CStr,
         doc: &'static CStr,
         methods: &'static [Method],
@@ -74,26 +74,26 @@ impl ModuleTable {
         }))
     }
 
-    /// What the module's init function returns to CPython.
+    /// The return value of the module's init function.
     pub fn init(&'static self) -> *mut py::PyObject {
         // SAFETY: a static definition.
         unsafe { py::PyModuleDef_Init(self.0.get()) }
     }
 }
 
-/// The state of a module object, which is that of `module`'s own interpreter.
+/// The state of a module object.
 ///
 /// # Safety
 /// `module` is a module whose definition was made with state `S`.
-pub unsafe fn module_state<'a, S: ModuleState>(module: *mut py::PyObject) -> Option<&'a S> {
-    // SAFETY: the state is zeroed memory until `execute` has put the box there.
+pub unsafe fn module_state<'a, S: State>(module: *mut py::PyObject) -> Option<&'a S> {
+    // SAFETY: the state is zeroed memory until `execute` has written the box.
     unsafe {
         let state: *const Option<Box<S>> = py::PyModule_GetState(module).cast();
         state.as_ref().and_then(|state| state.as_deref())
     }
 }
 
-unsafe extern "C" fn execute<S: ModuleState>(module: *mut py::PyObject) -> c_int {
+unsafe extern "C" fn execute<S: State>(module: *mut py::PyObject) -> c_int {
     // SAFETY: CPython calls the slot attached.
     let attached = unsafe { Attached::assume() };
     status(attached, || {
@@ -106,26 +106,26 @@ unsafe extern "C" fn execute<S: ModuleState>(module: *mut py::PyObject) -> c_int
     })
 }
 
-unsafe extern "C" fn traverse<S: ModuleState>(
-    module: *mut py::PyObject,
-    visit: py::Visit,
-    argument: *mut c_void,
-) -> c_int {
+unsafe extern "C" fn traverse<S: State>(module: *mut py::PyObject, visit: py::Visit, argument: *mut c_void) -> c_int {
     let mut result = 0;
-    // SAFETY: the collector calls with the module; a module not yet executed has no state.
-    if let Some(state) = unsafe { module_state::<S>(module) } {
-        state.traverse(&mut |pointer| {
-            if result == 0 && !pointer.is_null() {
-                // SAFETY: the collector's own function and argument.
-                result = unsafe { visit(pointer, argument) };
-            }
-        });
-    }
-    result
+    let visited = caught(|| {
+        // SAFETY: the collector calls with the module; a module not yet executed has no state.
+        if let Some(state) = unsafe { module_state::<S>(module) } {
+            state.traverse(&mut |pointer| {
+                if result == 0 && !pointer.is_null() {
+                    // SAFETY: the collector's own function and argument.
+                    result = unsafe { visit(pointer, argument) };
+                }
+            });
+        }
+        result
+    });
+    // What was not visited stays alive, which is safe.
+    visited.unwrap_or(0)
 }
 
-unsafe extern "C" fn free<S: ModuleState>(module: *mut c_void) {
-    // SAFETY: called once, when the module dies.
+unsafe extern "C" fn free<S: State>(module: *mut c_void) {
+    // SAFETY: called once, when the module is deallocated.
     unsafe {
         let state: *mut Option<Box<S>> = py::PyModule_GetState(module.cast()).cast();
         if let Some(state) = state.as_mut() {
@@ -152,7 +152,7 @@ pub(crate) use function;
 
 /// # Safety
 /// Called by CPython: attached, `module` with state `S`, `values` the arguments.
-pub unsafe fn enter_function<S: ModuleState>(
+pub unsafe fn enter_function<S: State>(
     module: *mut py::PyObject,
     name: &'static CStr,
     values: *mut *mut py::PyObject,

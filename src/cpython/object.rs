@@ -4,11 +4,12 @@ use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 
 use crate::ffi::python as py;
+use crate::process::memory::{self, NoMemory};
 
 use super::attached::Attached;
 use super::error::Raised;
 
-/// An owned reference, given back on drop. Usable only while attached.
+/// An owned reference, released on drop. Usable only while attached.
 pub struct Object<'i> {
     pointer: NonNull<py::PyObject>,
     attached: Attached<'i>,
@@ -16,7 +17,7 @@ pub struct Object<'i> {
 
 impl Drop for Object<'_> {
     fn drop(&mut self) {
-        // SAFETY: the reference is ours and this thread is attached.
+        // SAFETY: the reference is owned and this thread is attached.
         unsafe { py::Py_DECREF(self.pointer.as_ptr()) }
     }
 }
@@ -60,7 +61,7 @@ impl<'i> Object<'i> {
         self.pointer.as_ptr()
     }
 
-    /// Gives the reference to whoever takes the pointer.
+    /// Passes the reference on to whoever gets the pointer.
     pub fn into_ptr(self) -> *mut py::PyObject {
         let pointer = self.pointer.as_ptr();
         std::mem::forget(self);
@@ -106,7 +107,13 @@ impl<'i> Object<'i> {
         unsafe { Self::owned(attached, py::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as _)) }
     }
 
-    /// Bytes that came from httpd, as text: UTF-8, and Latin-1 where they are not.
+    /// A name that attributes are asked for by, shared with Python's own of that name.
+    pub fn interned(attached: Attached<'i>, name: &CStr) -> Result<Self, Raised> {
+        // SAFETY: attached; the name is a C string.
+        unsafe { Self::owned(attached, py::PyUnicode_InternFromString(name.as_ptr())) }
+    }
+
+    /// Bytes from httpd as text: decoded as UTF-8, or as Latin-1 if they are not UTF-8.
     pub fn text(attached: Attached<'i>, bytes: &[u8]) -> Result<Self, Raised> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::str(attached, text),
@@ -121,13 +128,21 @@ impl<'i> Object<'i> {
         }
     }
 
+    pub fn file_name(attached: Attached<'i>, bytes: &[u8]) -> Result<Self, Raised> {
+        // SAFETY: attached; the bytes are copied.
+        unsafe {
+            let text = py::PyUnicode_DecodeFSDefaultAndSize(bytes.as_ptr().cast(), bytes.len() as py::Py_ssize_t);
+            Self::owned(attached, text)
+        }
+    }
+
     pub fn bytes(attached: Attached<'i>, bytes: &[u8]) -> Result<Self, Raised> {
         // SAFETY: attached; CPython copies the bytes.
         unsafe { Self::owned(attached, py::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len() as _)) }
     }
 
     pub fn tuple<const N: usize>(attached: Attached<'i>, items: [Object<'i>; N]) -> Result<Self, Raised> {
-        // SAFETY: attached; each slot of the fresh tuple is filled once with a reference given away.
+        // SAFETY: attached; each slot of the new tuple is filled once with a reference that is passed on.
         unsafe {
             let tuple = Self::owned(attached, py::PyTuple_New(N as _))?;
             for (index, item) in items.into_iter().enumerate() {
@@ -165,8 +180,8 @@ impl<'i> Object<'i> {
     }
 
     /// A pointer for C code, without a name.
-    pub fn capsule(attached: Attached<'i>, pointer: *mut c_void) -> Result<Self, Raised> {
-        // SAFETY: attached; without a destructor nothing is done with the pointer.
+    pub(crate) fn capsule(attached: Attached<'i>, pointer: *mut c_void) -> Result<Self, Raised> {
+        // SAFETY: attached; without a destructor CPython does not use the pointer.
         unsafe { Self::owned(attached, py::PyCapsule_New(pointer, std::ptr::null(), None)) }
     }
 
@@ -184,10 +199,9 @@ impl<'i> Object<'i> {
         name.rsplit('.').next().unwrap_or_default().to_owned()
     }
 
-    /// Whether the class is exactly `int`.
-    pub fn is_exact_int(&self) -> bool {
+    pub fn is_bool(&self) -> bool {
         // SAFETY: attached.
-        unsafe { py::PyLong_CheckExact(self.as_ptr()) != 0 }
+        unsafe { py::PyBool_Check(self.as_ptr()) != 0 }
     }
 
     pub fn is_int(&self) -> bool {
@@ -220,6 +234,12 @@ impl<'i> Object<'i> {
         unsafe { py::PyDict_Check(self.as_ptr()) != 0 }
     }
 
+    /// Whether the class is exactly `list`.
+    pub fn is_exact_list(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyList_CheckExact(self.as_ptr()) != 0 }
+    }
+
     /// Whether the class is exactly `tuple`.
     pub fn is_exact_tuple(&self) -> bool {
         // SAFETY: attached.
@@ -237,6 +257,24 @@ impl<'i> Object<'i> {
         unsafe { py::PyList_Check(self.as_ptr()) != 0 }
     }
 
+    /// Makes a dict the namespace of a module, in one step: whoever asks the module finds all of the old one or all of the new one. Functions
+    /// keep the namespace in which they were made.
+    ///
+    /// # Errors
+    /// It is no module, or the namespace is no dict.
+    pub fn replace_namespace(&self, namespace: &Object<'i>) -> Result<(), Raised> {
+        // SAFETY: attached; the pointers are objects.
+        unsafe {
+            if py::PyModule_Check(self.as_ptr()) == 0 || py::PyDict_CheckExact(namespace.as_ptr()) == 0 {
+                return Err(Raised::type_error(self.attached, "a module and a dict are needed"));
+            }
+            match py::PyObject_GenericSetDict(self.as_ptr(), namespace.as_ptr(), std::ptr::null_mut()) {
+                0 => Ok(()),
+                _ => Err(Raised::set(self.attached)),
+            }
+        }
+    }
+
     /// Whether it is an instance of an exception class.
     pub fn is_exception(&self) -> bool {
         // SAFETY: attached.
@@ -248,7 +286,7 @@ impl<'i> Object<'i> {
         unsafe { py::PyCallable_Check(self.as_ptr()) != 0 }
     }
 
-    /// Whether its class is `class` or derives from it: what it is in memory, whatever its `__class__` says.
+    /// Whether its type is `class` or derives from it, whatever its `__class__` is.
     pub fn is_instance(&self, class: &Object<'i>) -> bool {
         // SAFETY: attached; both are classes.
         unsafe { py::PyType_IsSubtype(py::Py_TYPE(self.as_ptr()), class.as_ptr().cast()) != 0 }
@@ -315,7 +353,15 @@ impl<'i> Object<'i> {
         }
     }
 
-    /// `str(self)`, never failing: what cannot be shown is said.
+    /// The UTF-8 of a `str`, or the content of a `bytes`, as a C string; `None` if it has a NUL.
+    pub fn to_c_str(&self) -> Result<Option<&CStr>, Raised> {
+        let bytes = if self.is_str() { self.to_utf8()?.as_bytes() } else { self.to_bytes()? };
+        // SAFETY: CPython keeps a NUL behind the bytes of either (unicodeobject.h, bytesobject.h).
+        let with_nul = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len() + 1) };
+        Ok(CStr::from_bytes_with_nul(with_nul).ok())
+    }
+
+    /// `str(self)`; if that fails, a text that says so.
     pub fn display(&self) -> String {
         // SAFETY: attached.
         let shown = unsafe { Object::owned(self.attached, py::PyObject_Str(self.as_ptr())) };
@@ -327,10 +373,13 @@ impl<'i> Object<'i> {
 
     /// The text of a `str`, lone surrogates replaced by escapes.
     pub fn lossy(&self) -> Result<String, Raised> {
-        Ok(String::from_utf8_lossy(self.encoded(c"backslashreplace")?.to_bytes()?).into_owned())
+        let bytes = memory::copy(self.encoded(c"backslashreplace")?.to_bytes()?);
+        let bytes = bytes.map_err(|NoMemory| Raised::memory_error(self.attached))?;
+        // That gives nothing but UTF-8.
+        Ok(String::from_utf8(bytes).unwrap_or_default())
     }
 
-    /// The UTF-8 of a `str` as a `bytes`; `errors` names what is done with lone surrogates.
+    /// The UTF-8 of a `str` as a `bytes`; `errors` is the error handler for lone surrogates.
     pub fn encoded(&self, errors: &CStr) -> Result<Object<'i>, Raised> {
         // SAFETY: attached; the names are C strings.
         unsafe {
@@ -362,6 +411,34 @@ impl<'i> Object<'i> {
         }
     }
 
+    /// Like `set_attribute`, with a name that is used often.
+    pub fn set_attribute_named(&self, name: &Object<'i>, value: &Object<'i>) -> Result<(), Raised> {
+        // SAFETY: attached.
+        match unsafe { py::PyObject_SetAttr(self.as_ptr(), name.as_ptr(), value.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(Raised::set(self.attached)),
+        }
+    }
+
+    /// `str.__new__(self, text)`, where this is a class that derives from `str`.
+    pub fn new_str(&self, text: &Object<'i>) -> Result<Object<'i>, Raised> {
+        // SAFETY: attached; both are types.
+        let derives = unsafe {
+            self.is_type()
+                && py::PyType_IsSubtype(self.as_ptr().cast(), std::ptr::addr_of_mut!(py::PyUnicode_Type)) != 0
+        };
+        if !derives {
+            return Err(Raised::type_error(self.attached, "a class that derives from str is needed"));
+        }
+        let arguments = Object::tuple(self.attached, [text.clone()])?;
+        // SAFETY: attached; a static type of CPython has its slots, and this one makes an instance of the class that it is given.
+        unsafe {
+            let new = (*std::ptr::addr_of!(py::PyUnicode_Type)).tp_new;
+            let new = new.ok_or_else(|| Raised::type_error(self.attached, "str cannot be made"))?;
+            Object::owned(self.attached, new(self.as_ptr().cast(), arguments.as_ptr(), std::ptr::null_mut()))
+        }
+    }
+
     pub fn call<const N: usize>(&self, arguments: [&Object<'i>; N]) -> Result<Object<'i>, Raised> {
         let pointers = arguments.map(Object::as_ptr);
         // SAFETY: attached; the arguments are alive for the call.
@@ -373,7 +450,7 @@ impl<'i> Object<'i> {
         }
     }
 
-    /// Calls with as many arguments as there are.
+    /// Calls with any number of arguments.
     pub fn call_with<'a>(&self, arguments: impl IntoIterator<Item = &'a Object<'i>>) -> Result<Object<'i>, Raised>
     where
         'i: 'a,
@@ -427,6 +504,21 @@ impl<'i> Object<'i> {
         }
     }
 
+    /// The value under a key of a `dict`, if there is one.
+    ///
+    /// # Errors
+    /// What hashing or comparing the key raises.
+    pub fn dict_item(&self, key: &Object<'i>) -> Result<Option<Object<'i>>, Raised> {
+        // SAFETY: attached; a borrowed reference, or null with or without an exception.
+        let value = unsafe { py::PyDict_GetItemWithError(self.as_ptr(), key.as_ptr()) };
+        match (value.is_null(), self.attached.has_error()) {
+            // SAFETY: not null; the dict holds it.
+            (false, _) => Ok(Some(unsafe { Object::borrowed(self.attached, value) })),
+            (true, true) => Err(Raised::set(self.attached)),
+            (true, false) => Ok(None),
+        }
+    }
+
     /// `self[key] = value` with a name as the key.
     pub fn set(&self, key: &str, value: &Object<'i>) -> Result<(), Raised> {
         self.set_item(&Object::str(self.attached, key)?, value)
@@ -447,7 +539,9 @@ impl<'i> Object<'i> {
                 };
             }
             // SAFETY: a new reference.
-            items.push(unsafe { Object::owned(self.attached, next)? });
+            let item = unsafe { Object::owned(self.attached, next)? };
+            items.try_reserve(1).map_err(|_| Raised::memory_error(self.attached))?;
+            items.push(item);
         }
     }
 
@@ -458,9 +552,9 @@ impl<'i> Object<'i> {
     }
 }
 
-/// A reference that outlives its attachment: kept by the record of the interpreter it belongs to.
+/// A reference that outlives its attachment.
 ///
-/// Dropping it without `release` leaks the object, which is the safe thing when nobody is attached.
+/// Dropping it without `release` leaks the object, which is safe if this thread is not attached.
 pub struct Kept(NonNull<py::PyObject>);
 
 // SAFETY: the pointer is only used by `get` and `release`, which ask for an attached thread.
@@ -483,12 +577,12 @@ impl Kept {
         self.0.as_ptr()
     }
 
-    /// Gives the reference back.
+    /// Releases the reference.
     ///
     /// # Safety
     /// `attached` is to the interpreter that made it.
     pub unsafe fn release(self, attached: Attached<'_>) {
-        // SAFETY: the caller's; the reference is ours to give.
+        // SAFETY: the caller's; the reference is owned.
         drop(unsafe { Object::owned(attached, self.0.as_ptr()) });
     }
 }

@@ -1,4 +1,4 @@
-//! Slots of the object model, for classes that Python uses with its own syntax.
+//! Type slots, for classes that are used with Python's operators.
 
 use std::ffi::{c_int, c_void};
 
@@ -9,12 +9,21 @@ use super::class::{Class, Instance, returned, state_of, status};
 use super::error::Raised;
 use super::object::Object;
 
+/// A class whose instances are called.
+pub trait Call: Class {
+    fn call<'i>(
+        this: &Instance<'i, Self>,
+        arguments: &Object<'i>,
+        keywords: Option<&Object<'i>>,
+    ) -> Result<Object<'i>, Raised>;
+}
+
 /// A class with a `repr()` of its own.
 pub trait Repr: Class {
     fn repr<'i>(this: &Instance<'i, Self>) -> Result<Object<'i>, Raised>;
 }
 
-/// A class whose `__init__` takes arguments; its `Class::new` makes it without looking at them.
+/// A class whose `__init__` takes arguments; its `Class::new` ignores them.
 pub trait Initialise: Class {
     fn initialise<'i>(
         this: &Instance<'i, Self>,
@@ -23,7 +32,7 @@ pub trait Initialise: Class {
     ) -> Result<(), Raised>;
 }
 
-/// A class with `self[index]`, and so with iteration: an `IndexError` is the end.
+/// A class with `self[index]`, and so with iteration, which ends with `IndexError`.
 pub trait Sequence: Class {
     fn item<'i>(this: &Instance<'i, Self>, index: isize) -> Result<Object<'i>, Raised>;
 }
@@ -40,8 +49,12 @@ pub trait Mapping: Class {
     fn contains<'i>(this: &Instance<'i, Self>, key: &Object<'i>) -> Result<bool, Raised>;
     /// `iter(self)`
     fn iterate<'i>(this: &Instance<'i, Self>) -> Result<Object<'i>, Raised>;
-    /// `self == other`; `None` if it is for `other` to say.
+    /// `self == other`; `None` for `NotImplemented`.
     fn equals<'i>(this: &Instance<'i, Self>, other: &Object<'i>) -> Result<Option<bool>, Raised>;
+}
+
+pub fn call_slot<T: Call>() -> py::PyType_Slot {
+    slot(py::Py_tp_call, call::<T> as *mut c_void)
 }
 
 pub fn repr_slot<T: Repr>() -> py::PyType_Slot {
@@ -71,7 +84,7 @@ fn slot(slot: c_int, pfunc: *mut c_void) -> py::PyType_Slot {
     py::PyType_Slot { slot, pfunc }
 }
 
-/// What slots return that give a number: it, or -1 with an exception set.
+/// The return value of slots that return a number: the number, or -1 with an exception set.
 fn number(attached: Attached<'_>, work: impl FnOnce() -> Result<usize, Raised>) -> py::Py_ssize_t {
     let mut answer = 0;
     let failed = status(attached, || {
@@ -86,6 +99,23 @@ unsafe extern "C" fn repr<T: Repr>(this: *mut py::PyObject) -> *mut py::PyObject
     let attached = unsafe { Attached::assume() };
     // SAFETY: an instance of the class.
     returned(attached, || T::repr(&unsafe { state_of::<T>(attached, this) }))
+}
+
+unsafe extern "C" fn call<T: Call>(
+    this: *mut py::PyObject,
+    arguments: *mut py::PyObject,
+    keywords: *mut py::PyObject,
+) -> *mut py::PyObject {
+    // SAFETY: CPython calls slots attached.
+    let attached = unsafe { Attached::assume() };
+    returned(attached, || {
+        // SAFETY: an instance of the class, a tuple, and a dict or null.
+        unsafe {
+            let keywords = (!keywords.is_null()).then(|| Object::borrowed(attached, keywords));
+            let arguments = Object::borrowed(attached, arguments);
+            T::call(&state_of::<T>(attached, this), &arguments, keywords.as_ref())
+        }
+    })
 }
 
 unsafe extern "C" fn initialise<T: Initialise>(

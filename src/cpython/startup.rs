@@ -4,51 +4,115 @@ use std::ffi::{CStr, CString, c_char};
 
 use crate::ffi::python as py;
 
-use super::thread::status_text;
+use crate::process::blocking;
+
+use super::gilstate;
+use super::site::{self, PutOff};
+use super::thread_state::{self, ThreadStates};
 
 /// How Python is started.
 pub struct StartOptions<'a> {
-    /// `PYTHONHOME` as CPython takes it; ignored where the environment has its own.
-    pub home: &'a str,
-    /// `sys.executable`: what `subprocess` and `multiprocessing` start.
+    pub home: &'a Home,
+    /// `sys.executable`, which `multiprocessing` starts.
     pub executable: &'a str,
     /// As `python -O`: 0, 1 or 2.
     pub optimization: i32,
+    /// Some interpreters get an empty `site` (`NewOptions::puts_site_off`).
+    pub can_put_site_off: bool,
+    /// The main one does.
+    pub puts_site_off: bool,
     /// Builtin modules: name and init function.
     pub modules: &'a [(&'static CStr, unsafe extern "C" fn() -> *mut py::PyObject)],
 }
 
 /// Why Python did not start.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Somebody else in this process has started Python.
+    /// Another module has started Python in this process.
+    #[error("another module of this httpd has already started Python in the process. Load only one of them")]
     Running,
-    /// Another libpython answers: its version, as X.Y.
+    /// Another libpython is loaded: its version, as X.Y.
+    #[error(
+        "the module was built for Python {built} but the libpython loaded in this process is {0}. Build it for that one, or have httpd load the other",
+        built = env!("MOD_PYTHON_PY_VERSION")
+    )]
     OtherVersion(String),
-    /// What CPython says.
-    Refused(String),
+    /// CPython's message, and its home.
+    #[error("{0}. {1}")]
+    Refused(String, Home),
+    /// The libpython keeps the thread state of `PyGILState_*` in another place than its headers say.
+    #[error(
+        "this libpython ({}) keeps the thread states of extension modules in another place than the Python headers that mod_python was built with say. Build mod_python with the headers of the libpython that httpd loads",
+        full_version()
+    )]
+    GilState,
 }
 
-impl std::fmt::Display for StartError {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// CPython's message when it does not start.
+struct Refused(String);
+
+/// Where Python looks for its standard library.
+#[derive(Clone, Debug)]
+pub enum Home {
+    /// The home of the Python that the module was built for.
+    BuiltIn,
+    /// PYTHONHOME of the environment.
+    Environment(String),
+    /// `PythonHome` of the configuration.
+    Directive(String),
+}
+
+impl Home {
+    /// The configuration's, else the environment's, else that of the Python that the module was built for.
+    pub fn choose(directive: Option<&str>) -> Self {
+        let environment = || std::env::var_os("PYTHONHOME").filter(|home| !home.is_empty());
+        match (directive, environment) {
+            (Some(home), _) => Self::Directive(home.to_owned()),
+            (None, environment) => match environment() {
+                Some(home) => Self::Environment(home.to_string_lossy().into_owned()),
+                None => Self::BuiltIn,
+            },
+        }
+    }
+
+    /// What CPython is told; the environment it reads itself.
+    fn text(&self) -> Option<&str> {
         match self {
-            Self::Running => write!(out, "another module of this httpd has already started Python in the process"),
-            Self::OtherVersion(found) => write!(
-                out,
-                "the module was built for Python {} but the libpython loaded in this process is {found}",
-                env!("MOD_PYTHON_PY_VERSION")
-            ),
-            Self::Refused(sentence) => write!(out, "{sentence}"),
+            Self::BuiltIn => Some(env!("MOD_PYTHON_PY_HOME")),
+            Self::Environment(_) => None,
+            Self::Directive(home) => Some(home),
         }
     }
 }
 
-/// The X.Y of the libpython that is loaded. Callable before Python is started.
+impl std::fmt::Display for Home {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BuiltIn => write!(
+                out,
+                "Its home is {}: is it there, and can the user of httpd read it?",
+                env!("MOD_PYTHON_PY_HOME")
+            ),
+            Self::Directive(home) => write!(
+                out,
+                "Its home is {home}, from PythonHome: have it name the prefix of a Python {} that the user of httpd can read, or leave it out",
+                env!("MOD_PYTHON_PY_VERSION")
+            ),
+            Self::Environment(home) => write!(
+                out,
+                "Its home is {home}, from PYTHONHOME in httpd's environment: take that out (Debian: /etc/apache2/envvars), or have it name the home of a Python {} that the user of httpd can read",
+                env!("MOD_PYTHON_PY_VERSION")
+            ),
+        }
+    }
+}
+
+/// The version of the libpython that is loaded, as X.Y. Can be called before Python is started.
 pub fn loaded_version() -> String {
     full_version().splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
 }
 
-/// The version of the libpython that is loaded, such as `3.11.2`. Callable before Python is started.
+/// The version of the libpython that is loaded, such as `3.11.2`. Can be called before Python is started.
 pub fn full_version() -> String {
     // SAFETY: returns a static string at any time.
     let text = unsafe { CStr::from_ptr(py::Py_GetVersion()) }.to_string_lossy();
@@ -57,10 +121,10 @@ pub fn full_version() -> String {
 
 /// Starts Python and returns the main interpreter, with this thread detached from it.
 ///
-/// The main interpreter's first thread state stays parked: it belongs to this thread.
+/// The main interpreter's first thread state belongs to this thread.
 ///
 /// # Errors
-/// See `StartError`; httpd goes on without Python then.
+/// See `StartError`; httpd goes on without Python.
 pub fn start(options: &StartOptions<'_>) -> Result<*mut py::PyInterpreterState, StartError> {
     // SAFETY: callable at any time.
     if unsafe { py::Py_IsInitialized() } != 0 {
@@ -75,19 +139,34 @@ pub fn start(options: &StartOptions<'_>) -> Result<*mut py::PyInterpreterState, 
         for (name, init) in options.modules {
             py::PyImport_AppendInittab(name.as_ptr(), Some(*init));
         }
-        preinitialise()?;
-        initialise(options)?;
+        let refused = |Refused(sentence)| StartError::Refused(sentence, options.home.clone());
+        if options.can_put_site_off {
+            site::register();
+        }
+        preinitialise().map_err(refused)?;
+        let put_off = options.puts_site_off.then(PutOff::new);
+        initialise(options).map_err(refused)?;
+        drop(put_off);
         let state = py::PyThreadState_Get();
         let interpreter = py::PyThreadState_GetInterpreter(state);
-        super::thread::adopt(interpreter, state);
+        ThreadStates::with(|thread| {
+            thread.add_creation(interpreter, state);
+            thread.set_current(state);
+            thread.clear_current();
+        });
+        let is_bound = gilstate::is_bound(state);
         py::PyEval_SaveThread();
-        super::thread::open();
+        if !is_bound {
+            return Err(StartError::GilState);
+        }
+        blocking::set_runner(super::attached::run_detached, thread_state::is_any_attached);
+        thread_state::open();
         Ok(interpreter)
     }
 }
 
-/// UTF-8 whatever locale httpd runs in, and the process's locale left alone.
-unsafe fn preinitialise() -> Result<(), StartError> {
+/// Uses UTF-8 whatever the locale of httpd is, and does not change the locale of the process.
+unsafe fn preinitialise() -> Result<(), Refused> {
     // SAFETY: the structure is filled by CPython before it is used.
     unsafe {
         let mut config = std::mem::zeroed();
@@ -100,8 +179,8 @@ unsafe fn preinitialise() -> Result<(), StartError> {
     }
 }
 
-unsafe fn initialise(options: &StartOptions<'_>) -> Result<(), StartError> {
-    // SAFETY: the structure is filled by CPython, and cleared on every way out.
+unsafe fn initialise(options: &StartOptions<'_>) -> Result<(), Refused> {
+    // SAFETY: the structure is filled by CPython, and cleared on every return.
     unsafe {
         let mut config: py::PyConfig = std::mem::zeroed();
         py::PyConfig_InitPythonConfig(&mut config);
@@ -117,15 +196,14 @@ unsafe fn initialise(options: &StartOptions<'_>) -> Result<(), StartError> {
     }
 }
 
-unsafe fn fill_and_start(config: &mut py::PyConfig, options: &StartOptions<'_>) -> Result<(), StartError> {
-    let text = |text: &str| CString::new(text).map_err(|_| StartError::Refused("a path contains NUL".into()));
+unsafe fn fill_and_start(config: &mut py::PyConfig, options: &StartOptions<'_>) -> Result<(), Refused> {
+    let text = |text: &str| CString::new(text).map_err(|_| Refused("a path contains NUL".to_owned()));
     // SAFETY: the caller's; the strings are copied by CPython.
     unsafe {
-        let home = text(options.home)?;
         let executable = text(options.executable)?;
         let config: *mut py::PyConfig = config;
-        if std::env::var_os("PYTHONHOME").is_none() {
-            checked(py::PyConfig_SetBytesString(config, &raw mut (*config).home, home.as_ptr()))?;
+        if let Some(home) = options.home.text() {
+            checked(py::PyConfig_SetBytesString(config, &raw mut (*config).home, text(home)?.as_ptr()))?;
         }
         checked(py::PyConfig_SetBytesString(config, &raw mut (*config).executable, executable.as_ptr()))?;
         let mut arguments: [*const c_char; 1] = [c"mod_python".as_ptr()];
@@ -134,10 +212,23 @@ unsafe fn fill_and_start(config: &mut py::PyConfig, options: &StartOptions<'_>) 
     }
 }
 
-fn checked(status: py::PyStatus) -> Result<(), StartError> {
+fn checked(status: py::PyStatus) -> Result<(), Refused> {
     // SAFETY: the status is CPython's own.
     match unsafe { py::PyStatus_Exception(status) } {
         0 => Ok(()),
-        _ => Err(StartError::Refused(status_text(&status))),
+        _ => Err(Refused(status_text(&status))),
+    }
+}
+
+/// The message of a status, as `function: message`.
+pub(super) fn status_text(status: &py::PyStatus) -> String {
+    let text = |pointer: *const c_char| match pointer.is_null() {
+        true => String::new(),
+        // SAFETY: a status holds string literals of CPython.
+        false => unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned(),
+    };
+    match (text(status.func), text(status.err_msg)) {
+        (function, message) if function.is_empty() => message,
+        (function, message) => format!("{function}: {message}"),
     }
 }

@@ -4,6 +4,7 @@
 #include "apr_optional.h"
 #include "apr_strings.h"
 #include "http_core.h"
+#include "http_protocol.h"
 #include "mod_ssl.h"
 #include "scoreboard.h"
 
@@ -47,7 +48,7 @@ void mp_shim_brigade_append(apr_bucket_brigade *bb, apr_bucket *b)
     APR_BRIGADE_INSERT_TAIL(bb, b);
 }
 
-/* As apr_brigade_write, but with a new buffer where the last one is full: that gives each further piece a bucket of its own. */
+/* apr_brigade_write gives every write a bucket of its own once the last buffer is full. This starts a new buffer first. */
 void mp_shim_brigade_write(apr_bucket_brigade *bb, const char *data, apr_size_t length)
 {
     if (length < APR_BUCKET_BUFF_SIZE) {
@@ -170,6 +171,16 @@ apr_status_t mp_shim_bucket_setaside(apr_bucket *b, apr_pool_t *p)
     return apr_bucket_setaside(b, p);
 }
 
+int mp_shim_is_sentinel(apr_bucket_brigade *bb, apr_bucket *b)
+{
+    return b == APR_BRIGADE_SENTINEL(bb);
+}
+
+int mp_shim_bucket_error(apr_bucket *b)
+{
+    return AP_BUCKET_IS_ERROR(b) ? ((ap_bucket_error *)b->data)->status : 0;
+}
+
 apr_bucket *mp_shim_bucket_next(apr_bucket_brigade *bb, apr_bucket *b)
 {
     apr_bucket *next = APR_BUCKET_NEXT(b);
@@ -197,4 +208,14 @@ void mp_shim_ssi_next(include_ctx_t *ctx, char **name, char **value)
 void mp_shim_ssi_error(include_ctx_t *ctx, ap_filter_t *f, apr_bucket_brigade *bb)
 {
     SSI_CREATE_ERROR_BUCKET(ctx, f, bb);
+}
+
+int mp_shim_log_register(apr_pool_t *p, const char *tag, ap_log_handler_fn_t *item)
+{
+    APR_OPTIONAL_FN_TYPE(ap_register_log_handler) *add = APR_RETRIEVE_OPTIONAL_FN(ap_register_log_handler);
+    if (!add) {
+        return 0;
+    }
+    add(p, (char *)tag, item, 0);
+    return 1;
 }

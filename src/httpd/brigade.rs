@@ -4,7 +4,7 @@ use std::ptr::{self, NonNull};
 
 use crate::ffi::httpd as raw;
 
-use super::{Connection, Pool, Request};
+use super::{AprStatus, Connection, HttpStatus, Pool, Request, field};
 
 /// A list of buckets that lives with its request.
 #[derive(Clone, Copy)]
@@ -15,13 +15,11 @@ impl Brigade {
         Self::within(request.pool(), request.connection())
     }
 
-    /// One for the filters of a connection, which goes with `pool`.
+    /// A brigade for the filters of a connection, which lives as long as `pool`.
     pub(super) fn within(pool: Pool<'_>, connection: Connection<'_>) -> Self {
+        let allocator = field!(connection, bucket_alloc);
         // SAFETY: the pool is live, the allocator lives with the connection; APR aborts when memory runs out.
-        unsafe {
-            let allocator = connection.fields().bucket_alloc;
-            Self(NonNull::new_unchecked(raw::apr_brigade_create(pool.as_ptr(), allocator)))
-        }
+        Self(unsafe { NonNull::new_unchecked(raw::apr_brigade_create(pool.as_ptr(), allocator)) })
     }
 
     /// # Safety
@@ -55,8 +53,8 @@ impl Brigade {
         unsafe { raw::mp_shim_brigade_concat(self.as_ptr(), other.as_ptr()) }
     }
 
-    /// Has all buckets hold their own data, for as long as the request: those of mod_ssl, say, are good until it is asked again.
-    pub(super) fn set_aside(self, request: Request<'_>) -> Result<(), i32> {
+    /// Makes the data of all buckets live as long as the request: that of mod_ssl's buckets, for example, is valid only until mod_ssl is asked again.
+    pub(super) fn set_aside(self, request: Request<'_>) -> Result<(), AprStatus> {
         let mut next = self.first();
         while let Some(bucket) = next {
             bucket.set_aside(request)?;
@@ -65,7 +63,7 @@ impl Brigade {
         Ok(())
     }
 
-    /// The bucket behind one of this brigade's.
+    /// The bucket after one of this brigade.
     pub(super) fn after(self, bucket: Bucket) -> Option<Bucket> {
         // SAFETY: both are live, the bucket in the brigade.
         NonNull::new(unsafe { raw::mp_shim_bucket_next(self.as_ptr(), bucket.as_ptr()) }).map(Bucket)
@@ -86,11 +84,11 @@ impl Brigade {
         false
     }
 
-    /// Takes the bytes off it, up to the end of the stream; whether that is there. May block.
+    /// Moves its bytes to `data`, up to the end of the stream; returns whether the end is there. May block.
     ///
     /// # Errors
-    /// APR's status, of a bucket that cannot be read.
-    pub(super) fn take_data(self, data: &mut Vec<u8>) -> Result<bool, i32> {
+    /// APR's status: a bucket cannot be read, or there is no memory.
+    pub(super) fn take_data(self, data: &mut Vec<u8>) -> Result<bool, AprStatus> {
         while let Some(bucket) = self.first() {
             if bucket.is_end() {
                 return Ok(true);
@@ -108,7 +106,7 @@ impl Brigade {
         unsafe { raw::apr_brigade_cleanup(self.as_ptr().cast()) };
     }
 
-    /// Whether the end of the stream is the last of its buckets.
+    /// Whether its last bucket is the end of the stream.
     pub fn is_ending(self) -> bool {
         // SAFETY: the brigade is live.
         unsafe { raw::mp_shim_brigade_is_ending(self.as_ptr()) != 0 }
@@ -120,8 +118,41 @@ impl Brigade {
     }
 
     fn allocator(self) -> *mut raw::apr_bucket_alloc_t {
-        // SAFETY: the brigade is live.
-        unsafe { self.0.as_ref().bucket_alloc }
+        field!(self, bucket_alloc)
+    }
+
+    /// Drops everything after the first `length` bytes.
+    pub(super) fn truncate(self, length: u64) {
+        let mut behind = ptr::null_mut();
+        // SAFETY: the brigade is live; the buckets after the place where it is split are removed.
+        unsafe {
+            if raw::apr_brigade_partition(self.as_ptr(), length as raw::apr_off_t, &mut behind) != 0 {
+                return;
+            }
+        }
+        while let Some(bucket) = NonNull::new(behind).map(Bucket) {
+            // SAFETY: the brigade is live, the bucket in it or its sentinel.
+            behind = unsafe {
+                if raw::mp_shim_is_sentinel(self.as_ptr(), bucket.as_ptr()) != 0 {
+                    return;
+                }
+                raw::mp_shim_bucket_next(self.as_ptr(), bucket.as_ptr())
+            };
+            bucket.delete();
+        }
+    }
+
+    /// The status of the first error bucket, which httpd's filters send as an error page; `None` if there is none.
+    pub(super) fn error(self) -> Option<HttpStatus> {
+        let mut next = self.first();
+        while let Some(bucket) = next {
+            // SAFETY: live.
+            match unsafe { raw::mp_shim_bucket_error(bucket.as_ptr()) } {
+                0 => next = self.after(bucket),
+                status => return Some(HttpStatus(status)),
+            }
+        }
+        None
     }
 
     pub fn append_end(self) {
@@ -129,7 +160,7 @@ impl Brigade {
         self.append(unsafe { raw::apr_bucket_eos_create(self.allocator()) });
     }
 
-    /// Appends bytes that live until the brigade has been passed on: a filter that keeps them copies them.
+    /// Appends bytes without copying them; they must live until the brigade has been passed on. A filter that keeps them copies them.
     pub(super) fn append_transient(self, data: &[u8]) {
         // SAFETY: the allocator lives with the brigade.
         self.append(unsafe { raw::apr_bucket_transient_create(data.as_ptr().cast(), data.len(), self.allocator()) });
@@ -140,16 +171,38 @@ impl Brigade {
         self.append(unsafe { raw::apr_bucket_flush_create(self.allocator()) });
     }
 
-    /// Appends an error that httpd's own filters answer with, and the end.
-    pub(super) fn append_error(self, status: i32, request: Request<'_>) {
+    /// Appends an error bucket, for which httpd's filters send an error page, and the end.
+    pub(super) fn append_error(self, status: HttpStatus, request: Request<'_>) {
         // SAFETY: pool and allocator live with the request and its connection.
         self.append(unsafe {
-            raw::ap_bucket_error_create(status, ptr::null(), request.pool().as_ptr(), self.allocator())
+            raw::ap_bucket_error_create(status.0, ptr::null(), request.pool().as_ptr(), self.allocator())
         });
         self.append_end();
     }
 
-    /// Appends a copy of these bytes, to a bucket that has room if there is one: a program may write byte by byte.
+    /// Appends a copy of any number of bytes.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(super) fn append_large_copy(self, data: &[u8]) -> Result<(), AprStatus> {
+        if data.len() < raw::APR_BUCKET_BUFF_SIZE as usize {
+            self.append_copy(data);
+            return Ok(());
+        }
+        // SAFETY: a fresh block of that size, which the bucket frees; the allocator lives with the brigade.
+        unsafe {
+            let block = libc::malloc(data.len());
+            if block.is_null() {
+                return Err(AprStatus::NO_MEMORY);
+            }
+            ptr::copy_nonoverlapping(data.as_ptr(), block.cast::<u8>(), data.len());
+            let (block, free) = (block.cast_const().cast(), Some(libc::free as unsafe extern "C" fn(_)));
+            self.append(raw::apr_bucket_heap_create(block, data.len(), free, self.allocator()));
+        }
+        Ok(())
+    }
+
+    /// Appends a copy of less than `APR_BUCKET_BUFF_SIZE` bytes, to the last bucket if that has room: a program may write byte by byte.
     pub(super) fn append_copy(self, data: &[u8]) {
         // SAFETY: the brigade is live, and the bytes are copied.
         unsafe { raw::mp_shim_brigade_write(self.as_ptr(), data.as_ptr().cast(), data.len()) }
@@ -180,23 +233,21 @@ impl Bucket {
         unsafe { raw::mp_shim_bucket_is_metadata(self.as_ptr()) != 0 }
     }
 
-    /// How many bytes it has; as many as can be if that is not known.
+    /// Its length in bytes; `usize::MAX` if that is not known.
     pub(super) fn length(self) -> usize {
-        // SAFETY: live.
-        unsafe { self.0.as_ref().length }
+        field!(self, length)
     }
 
-    fn set_aside(self, request: Request<'_>) -> Result<(), i32> {
+    fn set_aside(self, request: Request<'_>) -> Result<(), AprStatus> {
         // SAFETY: live, and the pool is the request's.
-        match unsafe { raw::mp_shim_bucket_setaside(self.as_ptr(), request.pool().as_ptr()) } {
-            // One whose data is not read yet cannot be, and need not.
-            0 => Ok(()),
-            status if status == raw::APR_ENOTIMPL as i32 => Ok(()),
+        match AprStatus(unsafe { raw::mp_shim_bucket_setaside(self.as_ptr(), request.pool().as_ptr()) }) {
+            // Not possible for a bucket whose data is not read yet, and not needed.
+            AprStatus::SUCCESS | AprStatus::NOT_IMPLEMENTED => Ok(()),
             status => Err(status),
         }
     }
 
-    /// Whether the end of a line is in what is there of its data, and how much that is.
+    /// Whether the data that can be read without waiting contains the end of a line, and its length.
     fn line(self) -> (bool, usize) {
         // SAFETY: live; the bytes are used before the bucket changes.
         unsafe {
@@ -215,17 +266,14 @@ impl Bucket {
     }
 
     /// A second bucket with the same data.
-    pub(super) fn copy(self) -> Result<*mut raw::apr_bucket, i32> {
+    pub(super) fn copy(self) -> Result<*mut raw::apr_bucket, AprStatus> {
         let mut copy = ptr::null_mut();
         // SAFETY: live.
-        match unsafe { raw::mp_shim_bucket_copy(self.as_ptr(), &mut copy) } {
-            0 => Ok(copy),
-            status => Err(status),
-        }
+        AprStatus(unsafe { raw::mp_shim_bucket_copy(self.as_ptr(), &mut copy) }).checked().map(|()| copy)
     }
 
     pub(super) fn delete(self) {
-        // SAFETY: live, and not used any more.
+        // SAFETY: live, and not used afterwards.
         unsafe { raw::mp_shim_bucket_delete(self.as_ptr()) }
     }
 
@@ -235,38 +283,36 @@ impl Bucket {
         unsafe { raw::mp_shim_bucket_move(self.as_ptr(), brigade.as_ptr()) }
     }
 
-    /// Takes at most `most` bytes off it into `data`; up to a line's end, if it is to stop there, and whether it has.
-    /// A bucket of which nothing is left goes.
+    /// Moves at most `most` bytes to `data`; with `line`, up to the end of a line. Returns whether a line has ended. An empty
+    /// bucket is deleted.
+    ///
+    /// # Errors
+    /// APR's status: the data cannot be read, or there is no memory.
     pub(super) fn take(
         self,
         most: usize,
         line: bool,
         block: raw::apr_read_type_e,
         data: &mut Vec<u8>,
-    ) -> Result<bool, i32> {
-        // SAFETY: live; the bytes are used before the bucket changes, and it is split within its length.
-        unsafe {
-            let (mut bytes, mut length) = (ptr::null(), 0);
-            match raw::mp_shim_bucket_read(self.as_ptr(), &mut bytes, &mut length, block) {
-                0 => {}
-                status => return Err(status),
-            }
-            let bytes: &[u8] = match length {
-                0 => &[],
-                _ => std::slice::from_raw_parts(bytes.cast(), length),
-            };
-            let within = &bytes[..length.min(most)];
-            let newline = if line { within.iter().position(|byte| *byte == b'\n') } else { None };
-            let count = newline.map_or(within.len(), |at| at + 1);
-            data.extend_from_slice(&within[..count]);
-            if count < length {
-                match raw::mp_shim_bucket_split(self.as_ptr(), count) {
-                    0 => {}
-                    status => return Err(status),
-                }
-            }
-            self.delete();
-            Ok(newline.is_some())
+    ) -> Result<bool, AprStatus> {
+        let (mut bytes, mut length) = (ptr::null(), 0);
+        // SAFETY: live.
+        AprStatus(unsafe { raw::mp_shim_bucket_read(self.as_ptr(), &mut bytes, &mut length, block) }).checked()?;
+        let bytes: &[u8] = match length {
+            0 => &[],
+            // SAFETY: the bytes are valid until the bucket changes, below.
+            _ => unsafe { std::slice::from_raw_parts(bytes.cast(), length) },
+        };
+        let within = &bytes[..length.min(most)];
+        let newline = if line { within.iter().position(|byte| *byte == b'\n') } else { None };
+        let count = newline.map_or(within.len(), |at| at + 1);
+        data.try_reserve(count).map_err(|_| AprStatus::NO_MEMORY)?;
+        data.extend_from_slice(&within[..count]);
+        if count < length {
+            // SAFETY: live, and split within its length.
+            AprStatus(unsafe { raw::mp_shim_bucket_split(self.as_ptr(), count) }).checked()?;
         }
+        self.delete();
+        Ok(newline.is_some())
     }
 }

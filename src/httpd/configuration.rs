@@ -1,4 +1,4 @@
-//! The configuration file as httpd has read it, and what its command line said.
+//! The configuration as httpd has read it, and the definitions of its command line.
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -6,9 +6,9 @@ use std::ptr::NonNull;
 
 use crate::ffi::httpd as raw;
 
-use super::{Pool, bytes_at};
+use super::{Pool, bytes_at, field};
 
-/// One line of the configuration, or a section with what stands in it.
+/// One line of the configuration, or a section with its content.
 #[derive(Clone, Copy)]
 pub struct Directive<'c>(NonNull<raw::ap_directive_t>, PhantomData<&'c ()>);
 
@@ -22,24 +22,23 @@ impl<'c> Directive<'c> {
         NonNull::new(unsafe { raw::ap_conftree }).map(|node| Self(node, PhantomData))
     }
 
-    fn fields(self) -> &'c raw::ap_directive_t {
-        // SAFETY: alive during 'c.
-        unsafe { self.0.as_ref() }
+    fn as_ptr(self) -> *mut raw::ap_directive_t {
+        self.0.as_ptr()
     }
 
     /// The directive's name; a section's has its bracket (`<Directory`).
     pub fn name(self) -> Option<&'c [u8]> {
         // SAFETY: a string of the configuration.
-        unsafe { bytes_at(self.fields().directive) }
+        unsafe { bytes_at(field!(self, directive)) }
     }
 
     /// The rest of the line.
     pub fn arguments(self) -> Option<&'c [u8]> {
         // SAFETY: a string of the configuration.
-        unsafe { bytes_at(self.fields().args) }
+        unsafe { bytes_at(field!(self, args)) }
     }
 
-    /// The words of the rest of the line, as httpd's quoting has them; without a section's closing bracket.
+    /// The words of the rest of the line, with httpd's quoting; without a section's closing bracket.
     pub fn words<'p>(self, pool: Pool<'p>) -> impl Iterator<Item = &'p [u8]> {
         let line = self.arguments().unwrap_or_default();
         let is_section = self.name().is_some_and(|name| name.starts_with(b"<"));
@@ -54,25 +53,25 @@ impl<'c> Directive<'c> {
         })
     }
 
-    /// The file and the line where it stands.
+    /// Its file and line.
     pub fn origin(self) -> (&'c [u8], u32) {
         // SAFETY: a string of the configuration.
-        let file = unsafe { bytes_at(self.fields().filename) };
-        (file.unwrap_or_default(), self.fields().line_num as u32)
+        let file = unsafe { bytes_at(field!(self, filename)) };
+        (file.unwrap_or_default(), field!(self, line_num) as u32)
     }
 
-    /// The first line inside of a section.
+    /// The first line of a section.
     pub fn child(self) -> Option<Self> {
-        NonNull::new(self.fields().first_child).map(|node| Self(node, PhantomData))
+        NonNull::new(field!(self, first_child)).map(|node| Self(node, PhantomData))
     }
 
     /// This line and those after it in the same section.
     pub fn with_following(self) -> impl Iterator<Item = Self> {
-        std::iter::successors(Some(self), |node| NonNull::new(node.fields().next).map(|next| Self(next, PhantomData)))
+        std::iter::successors(Some(self), |node| NonNull::new(field!(node, next)).map(|next| Self(next, PhantomData)))
     }
 }
 
-/// Whether `-D name` was given, or `Define name` stands in the configuration.
+/// Whether `name` was defined with `-D name` or `Define name`.
 pub fn is_defined(name: &CStr) -> bool {
     // SAFETY: a string, compared only.
     unsafe { raw::ap_exists_config_define(name.as_ptr()) != 0 }

@@ -10,14 +10,14 @@ use std::sync::OnceLock;
 use crate::ffi::httpd as raw;
 
 use super::brigade::Brigade;
-use super::{Request, bytes_at};
+use super::{AprStatus, Request, bytes_at, field};
 
 pub use stream::{Read, Stream};
 
-/// How much is asked for at least, and handed over of a line, at once, in bytes: httpd's `HUGE_STRING_LEN`.
+/// How much is asked for at least, and the largest part of a line that is returned, in bytes: httpd's `HUGE_STRING_LEN`.
 const CHUNK: raw::apr_off_t = 8192;
 
-/// Which way a filter's data goes.
+/// The direction of a filter's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// A request's body, from the client.
@@ -35,7 +35,7 @@ impl Direction {
     }
 }
 
-/// What is there for each direction.
+/// One value for each direction.
 #[derive(Clone, Copy, Default)]
 pub struct ByDirection<T> {
     pub input: T,
@@ -58,7 +58,7 @@ impl<T> ByDirection<T> {
     }
 }
 
-/// httpd's call of an input filter.
+/// The type of an input filter's function.
 pub type InputFunction = unsafe extern "C" fn(
     *mut raw::ap_filter_t,
     *mut raw::apr_bucket_brigade,
@@ -67,7 +67,7 @@ pub type InputFunction = unsafe extern "C" fn(
     raw::apr_off_t,
 ) -> raw::apr_status_t;
 
-/// httpd's call of an output filter.
+/// The type of an output filter's function.
 pub type OutputFunction =
     unsafe extern "C" fn(*mut raw::ap_filter_t, *mut raw::apr_bucket_brigade) -> raw::apr_status_t;
 
@@ -81,14 +81,14 @@ pub struct FilterFunctions {
 static FILTER_FUNCTIONS: OnceLock<FilterFunctions> = OnceLock::new();
 
 impl FilterFunctions {
-    /// Notes them for `register_filter`, before the configuration is read. They stay the same when httpd has the module register
-    /// its hooks again, at each reading.
+    /// Sets them for `register_filter`, before the configuration is read. They stay the same when httpd calls the module's
+    /// `register_hooks` again, each time that it reads the configuration.
     pub fn install(self) {
         let _ = FILTER_FUNCTIONS.set(self);
     }
 }
 
-/// Makes a filter of this module known to httpd, for as long as the configuration.
+/// Registers a filter of this module with httpd, for as long as the configuration.
 pub fn register_filter(direction: Direction, name: &str) {
     let (Some(functions), Ok(name)) = (FILTER_FUNCTIONS.get(), CString::new(name)) else { return };
     let kind = raw::ap_filter_type_AP_FTYPE_RESOURCE;
@@ -101,7 +101,7 @@ pub fn register_filter(direction: Direction, name: &str) {
     }
 }
 
-/// Adds a filter that httpd knows to a request; whether it knows one of that name.
+/// Adds a registered filter to a request; false if there is none of that name.
 pub fn add_filter(request: Request<'_>, direction: Direction, name: &str) -> bool {
     add(request, direction, name, ptr::null_mut())
 }
@@ -109,7 +109,7 @@ pub fn add_filter(request: Request<'_>, direction: Direction, name: &str) -> boo
 /// The same, with a context of its own.
 ///
 /// # Safety
-/// The filter's function takes `context` for what it is, and it lives as long as the request.
+/// The filter's function expects a `T` as its context, and `context` lives as long as the request.
 pub unsafe fn add_filter_with<T>(request: Request<'_>, direction: Direction, name: &str, context: *mut T) -> bool {
     add(request, direction, name, context.cast())
 }
@@ -134,7 +134,7 @@ fn add(request: Request<'_>, direction: Direction, name: &str, context: *mut std
     true
 }
 
-/// How httpd asks an input filter.
+/// The arguments with which httpd calls an input filter.
 #[derive(Clone, Copy)]
 pub struct Asked {
     pub mode: raw::ap_input_mode_t,
@@ -143,10 +143,10 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// How a filter asks that has to make what it is asked for out of bytes: httpd's own takes no lines of a body, and knows no
-    /// end of one when it is asked for everything. What is only looked at is asked for once, and kept.
+    /// The arguments with which such a filter asks the next one: always for bytes. httpd's own filter returns no lines of a body, and no
+    /// end of the stream when it is asked for everything. What is read speculatively is read once, and kept.
     ///
-    /// Whoever reads byte by byte has the filter called for a good piece at a time, and gets the rest of it later.
+    /// It asks for a larger piece than it was asked for, so that it is not called for each byte; the rest is returned later.
     pub fn of_bytes(self) -> Self {
         let mode = raw::ap_input_mode_t_AP_MODE_READBYTES;
         match self.mode {
@@ -158,13 +158,13 @@ impl Asked {
     }
 }
 
-/// One filter in the way of a request, during a call of httpd's.
+/// One filter of a request, while httpd calls it.
 #[derive(Clone, Copy)]
 pub struct Filter<'f>(NonNull<raw::ap_filter_t>, PhantomData<&'f ()>);
 
 impl<'f> Filter<'f> {
     /// # Safety
-    /// `filter` is live during `'f`, in the way of a live request, and used by this thread only.
+    /// `filter` is live during `'f`, a filter of a live request, and used by this thread only.
     pub unsafe fn from_raw(filter: *mut raw::ap_filter_t) -> Self {
         // SAFETY: the caller's.
         Self(unsafe { NonNull::new_unchecked(filter) }, PhantomData)
@@ -174,27 +174,22 @@ impl<'f> Filter<'f> {
         self.0.as_ptr()
     }
 
-    /// The record's fields, as they are now.
-    fn fields(self) -> &'f raw::ap_filter_t {
-        // SAFETY: alive during 'f; shared references are not held across what changes it.
-        unsafe { self.0.as_ref() }
-    }
-
     /// The request; none for a filter of a connection.
     pub fn request(self) -> Option<Request<'f>> {
+        let request = field!(self, r);
         // SAFETY: null or live.
-        unsafe { (!self.fields().r.is_null()).then(|| Request::from_raw(self.fields().r)) }
+        unsafe { (!request.is_null()).then(|| Request::from_raw(request)) }
     }
 
-    /// The name under which httpd knows it: in lower case, unless it is one of mod_filter's.
+    /// The name under which it is registered: in lower case, unless it is one of mod_filter's.
     pub fn name(self) -> &'f [u8] {
         // SAFETY: the record lives with its registration.
-        unsafe { bytes_at((*self.fields().frec).name) }.unwrap_or_default()
+        unsafe { bytes_at((*field!(self, frec)).name) }.unwrap_or_default()
     }
 
-    /// Takes the place of one of mod_filter's if that is what calls `function` in its own name, as it does for
-    /// `AddOutputFilterByType`; the filter to go on with. mod_filter keeps something else in its filter's context between the
-    /// calls than during one, and would crash if anything were written to the request in the midst of a call.
+    /// Replaces mod_filter's filter by one of ours, if that is what calls `function`, as it does for
+    /// `AddOutputFilterByType`; returns the filter to go on with. mod_filter changes its filter's context for the time of a
+    /// call, and would crash if anything were written to the request during the call.
     ///
     /// # Safety
     /// This is a call of that output filter, and no reference to it is used afterwards.
@@ -204,18 +199,18 @@ impl<'f> Filter<'f> {
         let name = self.name().to_ascii_lowercase();
         let name = CString::new(name.strip_prefix(BY_TYPE).unwrap_or(&name)).unwrap_or_default();
         // SAFETY: httpd's records live with the configuration; the new filter lives in the request's pool, as all of a
-        // request's do, and comes behind the one that is taken out, which httpd goes on to use for the rest of this call.
+        // request's do, and follows the one that is removed, which httpd uses for the rest of this call.
         unsafe {
             let calls_it = |record: *mut raw::ap_filter_rec_t| {
                 (*record).filter_func.out_func.is_some_and(|own| ptr::fn_addr_eq(own, function))
             };
-            if calls_it(self.fields().frec) {
+            if calls_it(field!(self, frec)) {
                 return harness;
             }
             let (record, Some(request)) = (raw::ap_get_output_filter_handle(name.as_ptr()), self.request()) else {
                 return harness;
             };
-            // One that is declared under another filter's name stays where it is.
+            // A filter that is declared under another filter's name stays where it is.
             if record.is_null() || !calls_it(record) {
                 return harness;
             }
@@ -227,7 +222,7 @@ impl<'f> Filter<'f> {
     }
 
     pub fn context<T>(self) -> *mut T {
-        self.fields().ctx.cast()
+        field!(self, ctx).cast()
     }
 
     /// # Safety
@@ -238,18 +233,17 @@ impl<'f> Filter<'f> {
     }
 
     /// Passes buckets on to the next output filter, which takes them all. May block.
-    pub fn pass(self, brigade: Brigade) -> i32 {
+    pub fn pass(self, brigade: Brigade) -> AprStatus {
         // SAFETY: both are live.
-        unsafe {
-            let status = raw::ap_pass_brigade(self.fields().next, brigade.as_ptr());
-            raw::apr_brigade_cleanup(brigade.as_ptr().cast());
-            status
-        }
+        let status = unsafe { raw::ap_pass_brigade(field!(self, next), brigade.as_ptr()) };
+        brigade.clear();
+        AprStatus(status)
     }
 
     /// Asks the next input filter for more. May block.
-    pub fn fetch(self, brigade: Brigade, asked: Asked) -> i32 {
+    pub fn fetch(self, brigade: Brigade, asked: Asked) -> AprStatus {
+        let next = field!(self, next);
         // SAFETY: both are live.
-        unsafe { raw::ap_get_brigade(self.fields().next, brigade.as_ptr(), asked.mode, asked.block, asked.most) }
+        AprStatus(unsafe { raw::ap_get_brigade(next, brigade.as_ptr(), asked.mode, asked.block, asked.most) })
     }
 }

@@ -1,9 +1,10 @@
-//! The error log: `tracing` events on the server and request that the thread is working for.
+//! The error log: `tracing` events, with the request or server that the thread is serving.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::fmt::Write;
 use std::ptr;
+use std::time::Duration;
 
 use tracing::field::{Field, Visit};
 use tracing::span;
@@ -11,6 +12,8 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 
 use crate::ffi::httpd as raw;
+use crate::process::blocking;
+use crate::process::turn::{self, Taken, Turn};
 
 /// httpd's log levels, numbered as syslog's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +26,11 @@ impl Level {
     pub const INFO: Self = Self(raw::APLOG_INFO as i32);
     pub const DEBUG: Self = Self(raw::APLOG_DEBUG as i32);
     pub const TRACE1: Self = Self(raw::APLOG_TRACE1 as i32);
+
+    /// Bits above the mask are flags of httpd.
+    fn masked(self) -> Self {
+        Self(self.0 & raw::APLOG_LEVELMASK as i32)
+    }
 
     fn of(metadata: &Metadata<'_>) -> Self {
         match *metadata.level() {
@@ -37,52 +45,140 @@ impl Level {
     }
 }
 
-/// Whose log an entry belongs to.
+/// What an entry of the log belongs to.
 #[derive(Clone, Copy)]
 pub enum Place {
-    /// The process: before there is a server, or when nothing better is known.
+    /// The process: before there is a server, or if nothing else is known.
     Process,
     Server(*const raw::server_rec),
     Connection(*const raw::conn_rec),
     Request(*const raw::request_rec),
 }
 
+/// Where entries go, and the turn that has to be taken first: httpd allocates a request's log id from its pool.
+#[derive(Clone, Copy)]
+struct Target {
+    place: Place,
+    /// Null if no other thread can use what the place points to.
+    turn: *const Turn,
+}
+
+const PROCESS: Target = Target { place: Place::Process, turn: ptr::null() };
+
 thread_local! {
-    static PLACE: Cell<Place> = const { Cell::new(Place::Process) };
+    static TARGET: Cell<Target> = const { Cell::new(PROCESS) };
+
+    /// The turn that the latest entry of this thread did not get in time; compared, never dereferenced.
+    static WAITED_IN_VAIN: Cell<*const Turn> = const { Cell::new(ptr::null()) };
 }
 
 /// Sends this thread's log entries to a place until dropped. Nests.
 pub struct LogScope {
-    outer: Place,
+    outer: Target,
 }
 
 impl LogScope {
     /// # Safety
     /// What `place` points to lives as long as the scope.
     pub unsafe fn enter(place: Place) -> Self {
-        Self { outer: PLACE.replace(place) }
+        Self { outer: TARGET.replace(Target { place, turn: ptr::null() }) }
     }
 
-    /// Where this thread's entries go now.
-    pub fn current() -> Place {
-        PLACE.try_with(Cell::get).unwrap_or(Place::Process)
+    /// The same if other threads can use what the place points to: they take its turn.
+    ///
+    /// # Safety
+    /// As `enter`; the turn lives as long, too.
+    pub unsafe fn enter_shared(place: Place, turn: &Turn) -> Self {
+        Self { outer: TARGET.replace(Target { place, turn }) }
     }
+
+    /// Where this thread's entries go.
+    pub fn current() -> Place {
+        target().place
+    }
+}
+
+fn target() -> Target {
+    TARGET.try_with(Cell::get).unwrap_or(PROCESS)
 }
 
 impl Drop for LogScope {
     fn drop(&mut self) {
-        PLACE.set(self.outer);
+        TARGET.set(self.outer);
     }
 }
 
-/// The main server of this process, as far as httpd has set it up.
+impl Target {
+    /// Writes a text. Blocks; a thread that is attached is detached meanwhile.
+    fn write(self, level: Level, source: Option<(&str, u32)>, text: &str) {
+        // SAFETY: the turn lives as long as the scope.
+        let turn = unsafe { self.turn.as_ref() };
+        blocking::run(|| {
+            let (Some(turn), Place::Request(request)) = (turn, self.place) else {
+                return entries(self.place, level, source, text);
+            };
+            // During a call for another request no second turn is taken: a thread holds one at a time.
+            let is_elsewhere = turn::is_held() && !turn.is_mine();
+            let taken = if is_elsewhere { None } else { take(turn, self.place.address()) };
+            match taken {
+                Some(_taken) => entries(self.place, level, source, text),
+                // SAFETY: the request lives as long as the scope, and its server and client's address longer.
+                None => unsafe {
+                    let client = client(request);
+                    entries(Place::Server((*request).server), level, source, &format!("{client}{text}"));
+                },
+            }
+        });
+    }
+}
+
+/// How long an entry waits for its request's turn: another thread may be sending the response to a slow client.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// Takes the turn of a request for an entry. A thread that did not get it in time does not wait again for the next line.
+fn take(turn: &Turn, subject: turn::Subject) -> Option<Taken<'_>> {
+    let taken = match WAITED_IN_VAIN.get() == turn {
+        true => turn.try_take(subject),
+        false => turn.take_within(subject, LONGEST_WAIT),
+    };
+    WAITED_IN_VAIN.set(if taken.is_none() { turn } else { ptr::null() });
+    taken
+}
+
+/// The prefix that httpd gives to a request's entries, for an entry that goes to the log of its server.
+///
+/// # Safety
+/// The request is live.
+unsafe fn client(request: *const raw::request_rec) -> String {
+    // SAFETY: the caller's; httpd sets both when it makes the request, and mod_remoteip replaces them as a whole.
+    let (address, port) = unsafe {
+        let port = (*request).useragent_addr.as_ref().map(|address| address.port);
+        (super::bytes_at((*request).useragent_ip), port)
+    };
+    match (address, port) {
+        (Some(address), Some(port)) => format!("[client {}:{port}] ", String::from_utf8_lossy(address)),
+        _ => String::new(),
+    }
+}
+
+/// The main server of this process; null before httpd has set it.
 fn main_server() -> *const raw::server_rec {
     // SAFETY: a plain global of httpd's, set before the children start.
     unsafe { raw::ap_server_conf }
 }
 
 impl Place {
-    /// The level that `LogLevel` allows here for this module.
+    /// The address of what it points to.
+    fn address(self) -> turn::Subject {
+        match self {
+            Self::Process => ptr::null(),
+            Self::Server(server) => server.cast(),
+            Self::Connection(connection) => connection.cast(),
+            Self::Request(request) => request.cast(),
+        }
+    }
+
+    /// The `LogLevel` of this module here.
     fn allowed(self) -> i32 {
         let index = super::module_index();
         // SAFETY: what a place points to is alive (`LogScope::enter`).
@@ -105,26 +201,32 @@ impl Place {
     }
 }
 
-/// How much of a text goes into one entry, as httpd escapes it: it has 8192 bytes for all of an entry and drops the rest.
+/// How many bytes of escaped text go into one entry: httpd has 8192 bytes for a whole entry and drops the rest.
 const ROOM: usize = 7000;
 
-/// Writes a text to the error log if its level is allowed there: one entry, several for a text that is too long for one.
+/// Writes a text to the error log if its level is allowed there: one entry, or several if it is too long for one.
 ///
-/// Newlines are escaped by httpd.
+/// httpd escapes newlines. If other threads can use the request or connection, this thread has its turn.
 pub fn write_entry(place: Place, level: Level, text: &str) {
-    // What is above the mask means something else to httpd, such as a copy for the client.
-    let level = Level(level.0 & raw::APLOG_LEVELMASK as i32);
-    if !place.allows(level) {
-        return;
+    let level = level.masked();
+    if place.allows(level) {
+        entries(place, level, None, text);
     }
-    entries(place, level, None, text);
+}
+
+/// The same where this thread's entries go.
+pub fn write_here(level: Level, text: &str) {
+    let (target, level) = (target(), level.masked());
+    if target.place.allows(level) {
+        target.write(level, None, text);
+    }
 }
 
 fn c_string(text: &str) -> CString {
     CString::new(text.replace('\0', "\\0")).unwrap_or_default()
 }
 
-/// The text in parts that fit an entry each.
+/// The text in parts that each fit into an entry.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -140,7 +242,7 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// How many bytes httpd writes for a character, at most.
+/// How many bytes httpd writes at most for a character.
 fn escaped_length(character: char) -> usize {
     match character {
         '\\' => 2,
@@ -176,14 +278,14 @@ fn entry(place: Place, level: Level, source: Option<(&str, u32)>, text: &CStr) {
 pub struct TracingToErrorLog;
 
 impl TracingToErrorLog {
-    /// Makes it the process's subscriber; once is enough for as long as the library is mapped.
+    /// Makes it the process's subscriber. Once is enough: the library stays mapped.
     pub fn install() {
         let _ = tracing::subscriber::set_global_default(Self);
     }
 }
 
 impl Subscriber for TracingToErrorLog {
-    /// Never decided once for all: each virtual host and directory has a level of its own.
+    /// Not cached: each virtual host and directory has a level of its own.
     fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
         Interest::sometimes()
     }
@@ -197,7 +299,7 @@ impl Subscriber for TracingToErrorLog {
         event.record(&mut message);
         let metadata = event.metadata();
         let source = metadata.file().zip(metadata.line());
-        entries(LogScope::current(), Level::of(metadata), source, &message.0);
+        target().write(Level::of(metadata), source, &message.0);
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {

@@ -1,4 +1,4 @@
-//! Global mutexes, made by httpd's own `Mutex` directive: they hold across threads and processes.
+//! Global mutexes, configured by httpd's `Mutex` directive. They exclude threads and processes.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::ffi::httpd as raw;
 
-use super::{Pool, Server};
+use super::{AprStatus, Pool, Server, is_loaded};
 
 /// The name for `Mutex … python`.
 const TYPE: &CStr = c"python";
 
-/// A global mutex, and who in this process holds it.
+/// A global mutex, and the thread of this process that holds it.
 struct GlobalMutex {
     mutex: *mut raw::apr_global_mutex_t,
     /// The thread that holds it; 0 when none of this process does.
@@ -22,11 +22,15 @@ struct GlobalMutex {
 
 /// The global mutexes of one configuration.
 ///
-/// A thread that locks one again gets it, since the wait would have no end: keys can share a mutex. It is released with the
-/// last unlocking.
-pub struct GlobalMutexes(Vec<GlobalMutex>);
+/// A thread can lock a mutex again, since keys can share one; it would wait for ever otherwise. The last unlocking releases
+/// it.
+pub struct GlobalMutexes {
+    mutexes: Vec<GlobalMutex>,
+    /// The process that made them.
+    maker: u32,
+}
 
-/// A number for this thread that no other of this process ever has.
+/// A number for this thread; no other thread of this process ever gets the same.
 fn this_thread() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local!(static NUMBER: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
@@ -39,16 +43,23 @@ unsafe impl Send for GlobalMutexes {}
 unsafe impl Sync for GlobalMutexes {}
 
 impl GlobalMutexes {
-    /// Makes the type known to the `Mutex` directive. To be called before the configuration is read.
+    /// Registers the type for the `Mutex` directive. To be called before the configuration is read.
+    ///
+    /// Where the directive says nothing it is flock: event ends a request on another thread than the one that served it, which
+    /// cannot release a mutex of the kind pthread, the default of most systems. With fcntl, processes that wait for each other by
+    /// different threads are taken for a deadlock. Under mpm_itk it is the default: what serves a connection is forked from a child that has
+    /// the same file open, so a lock of flock would stay when it dies.
     pub fn register_type(pool: Pool<'_>) {
-        // SAFETY: the pool is the configuration's; the name is static.
-        unsafe {
-            raw::ap_mutex_register(pool.as_ptr(), TYPE.as_ptr(), ptr::null(), raw::apr_lockmech_e_APR_LOCK_DEFAULT, 0)
+        let mechanism = match raw::APR_HAS_FLOCK_SERIALIZE != 0 && !is_loaded(c"mpm_itk.c") {
+            true => raw::apr_lockmech_e_APR_LOCK_FLOCK,
+            false => raw::apr_lockmech_e_APR_LOCK_DEFAULT,
         };
+        // SAFETY: the pool is the configuration's; the name is static.
+        unsafe { raw::ap_mutex_register(pool.as_ptr(), TYPE.as_ptr(), ptr::null(), mechanism, 0) };
     }
 
-    /// Makes `count` mutexes that live in `pool`; httpd has logged why when one fails, and the status is returned.
-    pub fn create(count: usize, server: Server<'_>, pool: Pool<'_>) -> (Self, Option<i32>) {
+    /// Creates `count` mutexes that live in `pool`. If one fails, httpd logs why, and its status is returned with those before it.
+    pub fn create(count: usize, server: Server<'_>, pool: Pool<'_>) -> (Self, Option<AprStatus>) {
         let mut made = Vec::with_capacity(count);
         for index in 0..count {
             let mut mutex = ptr::null_mut();
@@ -66,80 +77,88 @@ impl GlobalMutexes {
                 )
             };
             if status != 0 {
-                Self::give_back(&mut made);
-                return (Self(made), Some(status));
+                Self::leave_some(&mut made);
+                return (Self::new(made), Some(AprStatus(status)));
             }
             made.push(GlobalMutex { mutex, holder: AtomicU64::new(0), depth: AtomicU32::new(0) });
         }
-        (Self(made), None)
+        (Self::new(made), None)
     }
 
-    /// Leaves the system, which has no more of them, two for others.
-    fn give_back(made: &mut Vec<GlobalMutex>) {
+    fn new(mutexes: Vec<GlobalMutex>) -> Self {
+        Self { mutexes, maker: std::process::id() }
+    }
+
+    /// Destroys two of them: the system has no more, and other programs may need some.
+    fn leave_some(made: &mut Vec<GlobalMutex>) {
         for _ in 0..made.len().saturating_sub(2).min(2) {
             if let Some(last) = made.pop() {
-                // SAFETY: just made, and used by nobody.
+                // SAFETY: just created, and not used.
                 unsafe { raw::apr_global_mutex_destroy(last.mutex) };
             }
         }
     }
 
     /// Opens the mutexes again in a child, for as long as its pool lives.
-    pub fn open_in_child(&mut self, pool: Pool<'_>) -> Result<(), i32> {
-        for mutex in &mut self.0 {
+    pub fn open_in_child(&mut self, pool: Pool<'_>) -> Result<(), AprStatus> {
+        // A single process has them open already. APR would put what it opens again in their place, and the child's pool ends before theirs.
+        if self.maker == std::process::id() {
+            return Ok(());
+        }
+        for mutex in &mut self.mutexes {
             // SAFETY: the mutex was made before the fork; the file name is its own.
             let status = unsafe {
                 let file = raw::apr_global_mutex_lockfile(mutex.mutex);
                 raw::apr_global_mutex_child_init(&mut mutex.mutex, file, pool.as_ptr())
             };
             if status != 0 {
-                return Err(status);
+                return Err(AprStatus(status));
             }
         }
         Ok(())
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.mutexes.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.mutexes.is_empty()
     }
 
     /// Waits for the mutex, unless this thread holds it already. Blocks: release the interpreter before.
-    pub fn lock(&self, index: usize) -> Result<(), i32> {
-        let one = &self.0[index];
+    pub fn lock(&self, index: usize) -> Result<(), AprStatus> {
+        let one = &self.mutexes[index];
         let me = this_thread();
         if one.holder.load(Ordering::Acquire) == me {
             one.depth.fetch_add(1, Ordering::AcqRel);
             return Ok(());
         }
         // SAFETY: a live mutex.
-        checked(unsafe { raw::apr_global_mutex_lock(one.mutex) }).map(|()| one.taken_by(me))
+        AprStatus(unsafe { raw::apr_global_mutex_lock(one.mutex) }).checked().map(|()| one.taken_by(me))
     }
 
     /// Whether the mutex was free and is now held.
-    pub fn try_lock(&self, index: usize) -> Result<bool, i32> {
-        let one = &self.0[index];
+    pub fn try_lock(&self, index: usize) -> Result<bool, AprStatus> {
+        let one = &self.mutexes[index];
         let me = this_thread();
         if one.holder.load(Ordering::Acquire) == me {
             return Ok(false);
         }
         // SAFETY: a live mutex.
-        match unsafe { raw::apr_global_mutex_trylock(one.mutex) } {
-            0 => {
+        match AprStatus(unsafe { raw::apr_global_mutex_trylock(one.mutex) }) {
+            AprStatus::SUCCESS => {
                 one.taken_by(me);
                 Ok(true)
             }
-            status if status == raw::APR_EBUSY as i32 => Ok(false),
+            AprStatus::BUSY => Ok(false),
             status => Err(status),
         }
     }
 
     /// Releases the mutex; `false` if no thread of this process holds it.
-    pub fn unlock(&self, index: usize) -> Result<bool, i32> {
-        let one = &self.0[index];
+    pub fn unlock(&self, index: usize) -> Result<bool, AprStatus> {
+        let one = &self.mutexes[index];
         let less = |depth: u32| depth.checked_sub(1);
         match one.depth.fetch_update(Ordering::AcqRel, Ordering::Acquire, less) {
             Err(_) => return Ok(false),
@@ -148,7 +167,7 @@ impl GlobalMutexes {
         }
         let holder = one.holder.swap(0, Ordering::AcqRel);
         // SAFETY: a live mutex, which this process holds.
-        let released = checked(unsafe { raw::apr_global_mutex_unlock(one.mutex) });
+        let released = AprStatus(unsafe { raw::apr_global_mutex_unlock(one.mutex) }).checked();
         if released.is_err() {
             one.taken_by(holder);
         }
@@ -161,8 +180,4 @@ impl GlobalMutex {
         self.depth.store(1, Ordering::Release);
         self.holder.store(thread, Ordering::Release);
     }
-}
-
-fn checked(status: i32) -> Result<(), i32> {
-    if status == 0 { Ok(()) } else { Err(status) }
 }

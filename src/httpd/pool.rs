@@ -1,4 +1,4 @@
-//! APR pools: what is made in one lives exactly as long.
+//! APR pools. An object in a pool lives exactly as long as the pool.
 
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 
 use crate::ffi::httpd as raw;
 
-use super::guard::caught;
+use crate::process::{caught, memory};
 
 /// A pool that lives at least as long as `'p`.
 #[derive(Clone, Copy)]
@@ -25,7 +25,7 @@ impl<'p> Pool<'p> {
         self.0.as_ptr()
     }
 
-    /// A NUL-terminated copy; what follows a NUL in `bytes` is left out.
+    /// A NUL-terminated copy of `bytes`, up to a NUL in it.
     pub fn c_string(self, bytes: &[u8]) -> &'p CStr {
         // SAFETY: APR copies that many bytes (or up to a NUL) and terminates them.
         unsafe { CStr::from_ptr(raw::apr_pstrmemdup(self.as_ptr(), bytes.as_ptr().cast(), bytes.len())) }
@@ -48,6 +48,24 @@ impl<'p> Pool<'p> {
         }
     }
 
+    /// Moves a value into the pool. It is never dropped.
+    pub fn place<T>(self, value: T) -> *mut T {
+        const { assert!(!mem::needs_drop::<T>(), "a pool drops nothing") };
+        let place: *mut T = self.allocate(1);
+        // SAFETY: fresh memory of the size, aligned as APR aligns (8 bytes).
+        unsafe { place.write(value) };
+        place
+    }
+
+    /// Whether there is memory for `size` more bytes. APR aborts the process if there is none, so this is asked first if a client or a
+    /// program chooses the size.
+    pub fn has_room_for(self, size: usize) -> bool {
+        // Less than that is taken from blocks that APR allocates anyway.
+        const SMALL: usize = 64 * 1024;
+        // A block of APR's is the size and a bit more.
+        size < SMALL || memory::can_be_mapped(size.saturating_add(2 * SMALL))
+    }
+
     /// Copies plain values into the pool.
     pub fn slice<T: Copy>(self, values: &[T]) -> &'p [T] {
         if values.is_empty() {
@@ -67,25 +85,25 @@ impl<'p> Pool<'p> {
         unsafe { raw::apr_palloc(self.as_ptr(), mem::size_of::<T>() * count).cast() }
     }
 
-    /// Runs `work` when the pool is cleared or destroyed, while everything in it and below it is still there.
+    /// Runs `work` when the pool is cleared or destroyed, before its cleanups and its child pools.
     pub fn before_cleanup<F: FnOnce() + 'static>(self, work: F) {
         let work = Box::into_raw(Box::new(work)).cast();
-        // SAFETY: the pool is alive; the function takes what is passed along with it.
+        // SAFETY: the pool is alive; the function gets `work` as its argument.
         unsafe { raw::apr_pool_pre_cleanup_register(self.as_ptr(), work, Some(run_cleanup::<F>)) };
     }
 
-    /// Runs `work` when the pool is cleared or destroyed, and those below it are gone.
+    /// Runs `work` when the pool is cleared or destroyed, after its child pools.
     pub fn at_cleanup<F: FnOnce() + 'static>(self, work: F) {
         unsafe extern "C" fn nothing(_: *mut c_void) -> raw::apr_status_t {
             0
         }
         let work = Box::into_raw(Box::new(work)).cast();
-        // SAFETY: the pool is alive; the function takes what is passed along with it.
+        // SAFETY: the pool is alive; the function gets `work` as its argument.
         unsafe { raw::apr_pool_cleanup_register(self.as_ptr(), work, Some(run_cleanup::<F>), Some(nothing)) };
     }
 }
 
-/// Runs what was registered with a pool.
+/// Runs a function that was registered with a pool.
 ///
 /// # Safety
 /// `work` is a box of an `F` that was given away; APR calls a cleanup once.

@@ -1,18 +1,20 @@
-//! Printed text on its way to the error log: whole lines at once, the rest kept for its thread.
+//! Printed text for the error log: complete lines are logged, the rest is kept for each thread.
 
 use std::cell::RefCell;
 
-use super::log::{Level, LogScope, Place, write_entry};
+use crate::process::memory::{self, NoMemory};
 
-/// How long a line without an end may get before it is written all the same, in bytes.
+use super::log::{Level, Place, write_entry, write_here};
+
+/// A line without an end is written when it has this length, in bytes.
 const LONGEST: usize = 8000;
 
 struct Pending(Vec<(i32, String)>);
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // A thread that ends serves nothing; at the end of a prefork child the request it served may be gone already.
-        Lines(self.0.drain(..).collect()).write_to(Place::Process);
+        // A thread that ends serves no request; at the end of a prefork child the request that it served may be freed already.
+        Lines(self.0.drain(..).collect()).write_by(|level, line| write_entry(Place::Process, level, line));
     }
 }
 
@@ -20,7 +22,7 @@ thread_local! {
     static PENDING: RefCell<Pending> = const { RefCell::new(Pending(Vec::new())) };
 }
 
-/// Lines that are complete, each with its level.
+/// Complete lines, each with its level.
 #[must_use]
 pub struct Lines(Vec<(i32, String)>);
 
@@ -31,21 +33,24 @@ impl Lines {
 
     /// Writes them to the error log, where this thread's entries go. May block.
     pub fn write(self) {
-        self.write_to(LogScope::current());
+        self.write_by(write_here);
     }
 
-    fn write_to(self, place: Place) {
+    fn write_by(self, write: impl Fn(Level, &str)) {
         for (level, line) in self.0 {
             let line = line.trim_end_matches('\r');
             if !line.is_empty() {
-                write_entry(place, Level(level), line);
+                write(Level(level), line);
             }
         }
     }
 }
 
-/// The whole lines of `text` after what this thread has kept at that level; the rest is kept.
-pub fn add(level: i32, text: &str) -> Lines {
+/// Adds `text` to what this thread has kept at that level; returns the complete lines and keeps the rest.
+///
+/// # Errors
+/// If there is no memory, the text is dropped.
+pub fn add(level: i32, text: &str) -> Result<Lines, NoMemory> {
     let lines = PENDING.try_with(|pending| {
         let mut pending = pending.borrow_mut();
         let mut line = match pending.0.iter().position(|(known, _)| *known == level) {
@@ -54,24 +59,31 @@ pub fn add(level: i32, text: &str) -> Lines {
         };
         let mut lines = Vec::new();
         for piece in text.split_inclusive('\n') {
-            line.push_str(piece.strip_suffix('\n').unwrap_or(piece));
+            let whole = piece.strip_suffix('\n').unwrap_or(piece);
+            line.try_reserve(whole.len())?;
+            line.push_str(whole);
             if piece.ends_with('\n') || line.len() > LONGEST {
+                lines.try_reserve(1)?;
                 lines.push((level, std::mem::take(&mut line)));
             }
         }
         if !line.is_empty() {
             pending.0.push((level, line));
         }
-        lines
+        Ok(lines)
     });
-    // A thread that is ending keeps nothing.
-    Lines(lines.unwrap_or_else(|_| text.lines().map(|line| (level, line.to_owned())).collect()))
+    // A thread that ends keeps nothing.
+    let all = |_| text.lines().map(|line| memory::text(line).map(|line| (level, line))).collect();
+    lines.unwrap_or_else(all).map(Lines)
 }
 
-/// What this thread has kept at a level, or at every level.
+/// Takes what this thread has kept at a level, or at every level.
 pub fn take(level: Option<i32>) -> Lines {
     let taken = PENDING.try_with(|pending| {
         let mut pending = pending.borrow_mut();
+        if pending.0.is_empty() {
+            return Vec::new();
+        }
         let (taken, kept): (Vec<_>, Vec<_>) =
             pending.0.drain(..).partition(|(known, _)| level.is_none_or(|level| level == *known));
         pending.0 = kept;

@@ -5,9 +5,9 @@ use std::ptr::NonNull;
 
 use crate::ffi::httpd as raw;
 
-use super::bytes_at;
+use super::{bytes_at, field};
 
-/// A server record. It lives as long as its configuration: in a child, for good.
+/// A server record. It lives as long as its configuration: in a child, as long as the process.
 #[derive(Clone, Copy)]
 pub struct Server<'s>(NonNull<raw::server_rec>, PhantomData<&'s ()>);
 
@@ -21,31 +21,38 @@ impl<'s> Server<'s> {
         NonNull::new(server).map(|server| Self(server, PhantomData))
     }
 
+    /// The main server of this process; none before httpd has one.
+    pub fn main() -> Option<Server<'static>> {
+        // SAFETY: a plain global of httpd's, set before the children start; a child keeps its configuration for good.
+        unsafe { Server::from_raw(raw::ap_server_conf) }
+    }
+
     pub fn as_ptr(self) -> *mut raw::server_rec {
         self.0.as_ptr()
     }
 
-    /// The record's fields.
-    pub fn fields(self) -> &'s raw::server_rec {
-        // SAFETY: alive during 's; httpd does not write to it once children serve.
-        unsafe { self.0.as_ref() }
-    }
-
-    /// The name of the server, as ServerName gave it or httpd resolved it.
+    /// The name of the server, from ServerName or as httpd has resolved it.
     pub fn hostname(self) -> &'s [u8] {
         // SAFETY: a string of the configuration.
-        unsafe { bytes_at(self.fields().server_hostname) }.unwrap_or_default()
+        unsafe { bytes_at(field!(self, server_hostname)) }.unwrap_or_default()
+    }
+
+    /// The file and the line where its configuration begins.
+    pub fn origin(self) -> (&'s [u8], u32) {
+        // SAFETY: a string of the configuration.
+        let file = unsafe { bytes_at(field!(self, defn_name)) };
+        (file.unwrap_or_default(), field!(self, defn_line_number))
     }
 
     pub fn is_virtual(self) -> bool {
-        self.fields().is_virtual != 0
+        field!(self, is_virtual) != 0
     }
 
-    /// This and the servers after it: from the main server, all of them.
+    /// This server and those after it; from the main server on, all of them.
     pub fn with_following(self) -> impl Iterator<Item = Server<'s>> {
         std::iter::successors(Some(self), |server| {
             // SAFETY: the list lives with its first element.
-            unsafe { Server::from_raw(server.fields().next) }
+            unsafe { Server::from_raw(field!(server, next)) }
         })
     }
 }

@@ -42,6 +42,12 @@ impl<'p> Table<'p> {
         }
     }
 
+    /// The pool that holds its strings.
+    pub fn pool(self) -> Pool<'p> {
+        // SAFETY: a table and its elements are in one pool (apr_tables.h), which lives at least as long.
+        unsafe { Pool::from_raw((*raw::apr_table_elts(self.as_ptr())).pool) }
+    }
+
     pub fn len(self) -> usize {
         self.entries().len()
     }
@@ -66,6 +72,16 @@ impl<'p> Table<'p> {
         self.all(key).next()
     }
 
+    /// The same by httpd's own look-up, which is faster; a missing value is `None`.
+    pub fn value(self, key: &CStr) -> Option<&'p [u8]> {
+        // SAFETY: the table is alive, and so is its string.
+        unsafe { super::bytes_at(raw::apr_table_get(self.as_ptr(), key.as_ptr())) }
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.entries().is_empty()
+    }
+
     /// Every value under `key`, in order.
     pub fn all(self, key: &[u8]) -> impl Iterator<Item = Option<&'p [u8]>> {
         self.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
@@ -77,7 +93,7 @@ impl<'p> Table<'p> {
         unsafe { raw::apr_table_set(self.as_ptr(), key.as_ptr(), value.as_ptr()) }
     }
 
-    /// Adds a value beside those that are there. Key and value are copied.
+    /// Adds a value to those under the key. Key and value are copied.
     pub fn add(self, key: &CStr, value: &CStr) {
         // SAFETY: the table is alive; APR copies both.
         unsafe { raw::apr_table_add(self.as_ptr(), key.as_ptr(), value.as_ptr()) }
@@ -93,7 +109,7 @@ impl<'p> Table<'p> {
         unsafe { raw::apr_table_clear(self.as_ptr()) }
     }
 
-    /// Removes the entry at `index`, whatever else has its key.
+    /// Removes the entry at `index` only.
     pub fn remove_at(self, index: usize) {
         let kept: Vec<_> =
             self.entries().iter().enumerate().filter(|(at, _)| *at != index).map(|(_, e)| (e.key, e.val)).collect();
@@ -104,7 +120,7 @@ impl<'p> Table<'p> {
         }
     }
 
-    /// A new table in `pool` with the entries of `base`, those of this one winning key by key.
+    /// A new table in `pool` with the entries of `base`, overridden key by key by those of this one.
     pub fn over<'q>(self, base: Table<'_>, pool: Pool<'q>) -> Table<'q> {
         let merged = Table::new(pool);
         // SAFETY: all three are alive. Overlap with SET copies key by key and replaces; the strings live in the pools of

@@ -1,20 +1,19 @@
-//! `mp_finfo`: what is known of a file.
+//! `mp_finfo`: information about a file.
 
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 
 use crate::cpython::{
-    Attached, Class, GetSet, Instance, Method, Object, Raised, Repr, Sequence, getter, new_instance, repr_slot,
-    sequence_slot,
+    Class, GetSet, Instance, Method, Object, Raised, Repr, Sequence, getter, repr_slot, sequence_slot,
 };
 use crate::ffi::httpd as raw;
 use crate::ffi::python as py;
 use crate::httpd::Pool;
 
-use super::equipment::Equipment;
+use super::module_state::{ApacheClass, ClassId};
 use super::text;
 
-/// What httpd knew of a file when it was asked: a copy.
+/// A copy of httpd's information about a file.
 pub struct FinfoObject {
     /// The numbers; its pointers are null.
     numbers: raw::apr_finfo_t,
@@ -25,20 +24,11 @@ pub struct FinfoObject {
 }
 
 impl FinfoObject {
-    /// The object for a record that APR has filled in, of which it copies everything.
-    pub fn from_apr<'i>(
-        attached: Attached<'i>,
-        equipment: &Equipment,
-        finfo: &raw::apr_finfo_t,
-    ) -> Result<Object<'i>, Raised> {
-        // SAFETY: the class was made from `FinfoObject` in this interpreter.
-        unsafe { new_instance(attached, equipment.classes.finfo.as_ptr(), Self::copied(finfo)) }
-    }
-
-    fn copied(finfo: &raw::apr_finfo_t) -> Self {
+    /// A copy of a record that APR has filled in.
+    pub fn copied(finfo: &raw::apr_finfo_t) -> Self {
         // SAFETY: strings in the record's own pool; null if it has none.
         let copy = |text: *const c_char| (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_owned());
-        // APR sets what it declares valid; the rest may hold anything.
+        // Only the fields that `valid` names are set.
         let name = if finfo.valid & raw::APR_FINFO_NAME as i32 != 0 { copy(finfo.name) } else { None };
         let numbers = raw::apr_finfo_t {
             pool: ptr::null_mut(),
@@ -50,19 +40,24 @@ impl FinfoObject {
         Self { numbers, fname: copy(finfo.fname), name }
     }
 
-    /// Writes it into a record of httpd's whose strings live in `pool`.
-    pub fn fill(&self, pool: Pool<'_>, into: &mut raw::apr_finfo_t) {
+    /// Writes it into a record of httpd, whose strings are copied into `pool`.
+    ///
+    /// # Safety
+    /// `into` is a live record, which only this thread uses.
+    pub unsafe fn fill(&self, pool: Pool<'_>, into: *mut raw::apr_finfo_t) {
         let copy =
             |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| pool.c_string(text.to_bytes()).as_ptr());
-        *into =
+        let finfo =
             raw::apr_finfo_t { pool: pool.as_ptr(), fname: copy(&self.fname), name: copy(&self.name), ..self.numbers };
+        // SAFETY: the caller's.
+        unsafe { into.write(finfo) };
     }
 
     fn exists(&self) -> bool {
         self.numbers.filetype != raw::apr_filetype_e_APR_NOFILE
     }
 
-    /// Whether there is a file and all of that is known of it.
+    /// Whether there is a file, and the fields of `what` are known.
     fn knows(&self, what: u32) -> bool {
         self.exists() && self.numbers.valid & what as i32 != 0
     }
@@ -157,7 +152,7 @@ fn name<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
 static MEMBERS: &[GetSet] = &[
     getter!(FinfoObject, c"fname", fname, c"The path that was asked for."),
     getter!(FinfoObject, c"filetype", filetype, c"One of apache.APR_*; APR_NOFILE if there is no file."),
-    getter!(FinfoObject, c"valid", valid, c"What is known: apache.APR_FINFO_* added up."),
+    getter!(FinfoObject, c"valid", valid, c"What is known: a sum of apache.APR_FINFO_*."),
     getter!(FinfoObject, c"protection", protection, c"The access permissions."),
     getter!(FinfoObject, c"user", user, c"The number of the owner."),
     getter!(FinfoObject, c"group", group, c"The number of the group."),
@@ -172,11 +167,11 @@ static MEMBERS: &[GetSet] = &[
     GetSet::END,
 ];
 
-/// The attributes by their number, `apache.FINFO_*`.
+/// The attributes by index, `apache.FINFO_*`.
 const BY_INDEX: [Get; 13] =
     [protection, inode, device, nlink, user, group, size, atime, mtime, ctime, fname, name, filetype];
 
-/// The attributes in the order in which `repr()` shows them.
+/// The attributes in the order of `repr()`.
 const SHOWN: [(&str, Get); 14] = [
     ("fname", fname),
     ("filetype", filetype),
@@ -194,9 +189,14 @@ const SHOWN: [(&str, Get); 14] = [
     ("name", name),
 ];
 
+impl ApacheClass for FinfoObject {
+    const ID: ClassId = ClassId::Finfo;
+}
+
 impl Class for FinfoObject {
     const NAME: &'static CStr = c"builtins.mp_finfo";
-    const DOC: &'static CStr = c"What is known of a file, as attributes and by apache.FINFO_*; None for what is not.";
+    const DOC: &'static CStr =
+        c"Information about a file, as attributes and by apache.FINFO_*; None for what is not known.";
 
     fn methods() -> &'static [Method] {
         &[Method::END]

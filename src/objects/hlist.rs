@@ -3,24 +3,24 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use crate::config::HandlerEntry;
+use crate::config::Handler;
 use crate::cpython::{
-    Arguments, Attached, Class, GetSet, Instance, Method, Object, Raised, Repr, getter, method, new_instance, repr_slot,
+    Arguments, Attached, Class, GetSet, Instance, Method, Object, Raised, Repr, getter, method, repr_slot,
 };
 use crate::ffi::python as py;
 use crate::httpd::Request;
 
-use super::connection::ConnectionShared;
-use super::equipment::Equipment;
-use super::request::RequestShared;
+use super::connection::ConnectionRecord;
+use super::module_state::{ApacheClass, ClassId, ModuleState};
+use super::request::RequestRecord;
 
-/// A list of handlers that is running, seen from the one whose turn it is.
+/// The list of handlers that are running, from the current one on.
 pub enum HlistObject {
-    OfRequest(Arc<RequestShared>),
-    OfConnection(Arc<ConnectionShared>),
+    OfRequest(Arc<RequestRecord>),
+    OfConnection(Arc<ConnectionRecord>),
 }
 
-/// A copy of what the list says of the handler whose turn it is.
+/// A copy of the current handler's properties.
 struct Current {
     handler: String,
     directory: Option<Vec<u8>>,
@@ -34,42 +34,41 @@ impl HlistObject {
     /// The list of a request.
     pub fn of_request<'i>(
         attached: Attached<'i>,
-        equipment: &Equipment,
-        shared: Arc<RequestShared>,
+        module_state: &ModuleState,
+        record: Arc<RequestRecord>,
     ) -> Result<Object<'i>, Raised> {
-        // SAFETY: the class was made from `HlistObject` in this interpreter.
-        unsafe { new_instance(attached, equipment.classes.hlist.as_ptr(), Self::OfRequest(shared)) }
+        module_state.instance(attached, Self::OfRequest(record))
     }
 
     /// The list of a connection, which has one handler.
     pub fn of_connection<'i>(
         attached: Attached<'i>,
-        equipment: &Equipment,
-        shared: Arc<ConnectionShared>,
+        module_state: &ModuleState,
+        record: Arc<ConnectionRecord>,
     ) -> Result<Object<'i>, Raised> {
-        // SAFETY: the class was made from `HlistObject` in this interpreter.
-        unsafe { new_instance(attached, equipment.classes.hlist.as_ptr(), Self::OfConnection(shared)) }
+        module_state.instance(attached, Self::OfConnection(record))
     }
 
-    /// The handler whose turn it is; `None` past the end.
+    /// The current handler; `None` past the end.
     fn current(&self, attached: Attached<'_>) -> Result<Option<Current>, Raised> {
-        let describe = |entry: &HandlerEntry<'_>, filename| Current {
-            handler: entry.text.to_owned(),
-            directory: entry.section.directory_for(filename),
-            is_location: entry.section.is_location(),
-            silent: entry.silent,
+        let describe = |handler: &Handler<'_>, filename| Current {
+            handler: handler.text.to_owned(),
+            directory: handler.section.directory_for(filename),
+            is_location: handler.section.is_location(),
+            silent: handler.silent,
         };
         match self {
-            Self::OfRequest(shared) => {
-                let used = shared.lease.enter(attached)?;
-                // SAFETY: the request is lent, and this thread is the one that uses it.
-                let request = unsafe { Request::from_raw(used.as_ptr()) };
-                let state = shared.state();
-                Ok(state.handlers.get(state.current).map(|entry| describe(entry, request.filename())))
+            Self::OfRequest(record) => {
+                let in_use = record.handle.enter(attached)?;
+                // SAFETY: the request is valid, and this thread is the one that uses it.
+                let request = unsafe { Request::from_raw(in_use.as_ptr()) };
+                let state = record.state();
+                let handler = state.running.handlers.get(state.running.current);
+                Ok(handler.map(|handler| describe(handler, request.filename())))
             }
-            Self::OfConnection(shared) => {
-                let _used = shared.lease.enter(attached)?;
-                Ok(shared.entry().map(|entry| describe(&entry, None)))
+            Self::OfConnection(record) => {
+                let _in_use = record.handle.enter(attached)?;
+                Ok(record.handler().map(|handler| describe(&handler, None)))
             }
         }
     }
@@ -100,14 +99,14 @@ fn next<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, 
     arguments.expect(0, 0)?;
     let attached = this.attached();
     match &**this {
-        HlistObject::OfRequest(shared) => {
-            let _used = shared.lease.enter(attached)?;
-            let mut state = shared.state();
-            state.current = state.handlers.len().min(state.current + 1);
+        HlistObject::OfRequest(record) => {
+            let _in_use = record.handle.enter(attached)?;
+            let running = &mut record.state().running;
+            running.current = running.handlers.len().min(running.current + 1);
         }
-        HlistObject::OfConnection(shared) => {
-            let _used = shared.lease.enter(attached)?;
-            shared.pass();
+        HlistObject::OfConnection(record) => {
+            let _in_use = record.handle.enter(attached)?;
+            record.pass();
         }
     }
     Ok(Object::none(attached))
@@ -125,6 +124,10 @@ static MEMBERS: &[GetSet] = &[
     getter!(HlistObject, c"is_location", is_location, c"1 if the directory is the argument of a <Location>, else 0."),
     GetSet::END,
 ];
+
+impl ApacheClass for HlistObject {
+    const ID: ClassId = ClassId::Hlist;
+}
 
 impl Class for HlistObject {
     const NAME: &'static CStr = c"builtins.mp_hlist";

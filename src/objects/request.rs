@@ -1,167 +1,45 @@
 //! `mp_request`.
 
-mod cleanups;
+mod callback;
+mod cleanup;
+mod flushing;
 mod members;
 mod methods;
+mod record;
+mod serving;
 
-use std::cell::{RefCell, RefMut};
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::config::{FilterEntry, HandlerEntry, Phase};
 use crate::cpython::{
-    Attached, Class, GetSet, Instance, Method, Object, Raised, Visitor, iterator_slots, new_instance,
+    Attached, Class, GetSet, Instance, Kept, Method, Object, Raised, UsedDetached, Visitor, iterator_slots,
 };
-use crate::ffi::httpd as raw;
 use crate::ffi::python as py;
-use crate::httpd::{BodyReader, ByDirection, Output, Request};
+use crate::httpd::Request;
 use crate::interpreter::Interpreter;
 
-use super::equipment::{Equipment, equipment_of};
-use super::lease::{Entered, Gate, Lease};
+use super::module_state::{ApacheClass, ClassId, ModuleState};
 
-pub use cleanups::Cleanup;
-
-/// What is known of a request beside httpd's own record; one for each request, whatever interpreters it visits.
-///
-/// Borrowed configuration in it is valid while the lease lends the request.
-#[derive(Default)]
-pub struct RequestState {
-    /// The request's body; taken out while it is read on, which can run Python again.
-    pub body: BodyReader,
-    /// The body is being read on.
-    pub reading: bool,
-    /// The way of the response; taken out while it is used.
-    pub output: Output,
-    /// The phase that runs, as `req.phase` says it.
-    pub phase: Option<&'static str>,
-    /// What chose the handlers, if an extension did.
-    pub extension: Option<String>,
-    /// The handlers of the running phase and which of them runs.
-    pub handlers: &'static [HandlerEntry<'static>],
-    pub current: usize,
-    /// `req.content_type` was assigned.
-    pub content_type_set: bool,
-    /// Bytes that Python has written.
-    pub queued: u64,
-    /// While a tag of a page runs: the filter of its place in the page, which what is written to the request goes to.
-    pub page: Option<(&'static Interpreter, crate::cpython::Kept)>,
-    /// Related requests that are lent along with this one.
-    pub relatives: Vec<Arc<RequestShared>>,
-    /// What is called when the request ends, the last one first.
-    pub cleanups: Vec<Cleanup>,
-    /// Handlers that `add_handler` has added for later phases. They live in the request's pool.
-    pub added: Vec<(Phase, HandlerEntry<'static>)>,
-    /// Filters that were registered for this request only. They live in the request's pool.
-    pub filters: ByDirection<Vec<FilterEntry<'static>>>,
-}
-
-impl RequestState {
-    /// Whether later callbacks of the request need it; `followed`: there are some that could ask what was written.
-    pub fn is_needed(&self, followed: bool) -> bool {
-        (followed && (self.queued > 0 || self.content_type_set))
-            || self.body.is_started()
-            || !self.cleanups.is_empty()
-            || !self.added.is_empty()
-            || !self.filters.input.is_empty()
-            || !self.filters.output.is_empty()
-    }
-}
-
-/// What the objects of a request share.
-pub struct RequestShared {
-    pub lease: Lease<raw::request_rec>,
-    state: RefCell<RequestState>,
-    /// The phases of `RequestState::added`, one bit for each: httpd's hooks look here first.
-    added: AtomicU16,
-}
-
-// SAFETY: the state is reached only through the lease, which admits one thread at a time.
-unsafe impl Send for RequestShared {}
-// SAFETY: as above.
-unsafe impl Sync for RequestShared {}
-
-impl RequestShared {
-    /// For a request, or for one that shares its memory with another.
-    pub fn new(related: Option<Arc<Self>>) -> Arc<Self> {
-        const WHAT: &str = "the request";
-        let lease = match related {
-            Some(related) => Lease::along(WHAT, related),
-            None => Lease::new(WHAT),
-        };
-        Arc::new(Self { lease, state: RefCell::default(), added: AtomicU16::new(0) })
-    }
-
-    /// Lends the request once more, for what runs at its end, until the guard is dropped; as it is if it is lent already.
-    ///
-    /// # Safety
-    /// `request` is live for as long as the guard, and only this thread uses it outside of Python.
-    pub unsafe fn lend_again<'a>(&'a self, attached: Attached<'a>, request: *mut raw::request_rec) -> LentAgain<'a> {
-        let is_first = !self.lease.is_lent();
-        if is_first {
-            // SAFETY: the caller's.
-            unsafe { self.lease.lend(request) };
-        }
-        LentAgain { shared: self, attached, is_first }
-    }
-
-    /// The state, for the thread that serves the request while nothing is lent or it has entered the lease.
-    pub fn state(&self) -> RefMut<'_, RequestState> {
-        self.state.borrow_mut()
-    }
-
-    /// Whether handlers were added for a phase.
-    pub fn has_added(&self, phase: Phase) -> bool {
-        self.added.load(Ordering::Relaxed) & (1 << phase as u16) != 0
-    }
-
-    /// Notes that handlers were added for a phase.
-    fn note_added(&self, phase: Phase) {
-        self.added.fetch_or(1 << phase as u16, Ordering::Relaxed);
-    }
-
-    /// Ends the time of the request, and of those that were lent along with it.
-    pub fn suspend(&self, attached: Attached<'_>) {
-        self.lease.suspend(Some(attached));
-        let relatives = std::mem::take(&mut self.state().relatives);
-        relatives.iter().for_each(|relative| relative.lease.suspend(Some(attached)));
-    }
-}
-
-impl AsRef<Gate> for RequestShared {
-    fn as_ref(&self) -> &Gate {
-        self.lease.gate()
-    }
-}
-
-/// A request that is lent at its end; taken back when dropped, also by a panic.
-pub struct LentAgain<'a> {
-    shared: &'a RequestShared,
-    attached: Attached<'a>,
-    is_first: bool,
-}
-
-impl Drop for LentAgain<'_> {
-    fn drop(&mut self) {
-        if self.is_first {
-            self.shared.suspend(self.attached);
-        }
-    }
-}
+pub use callback::RequestCallback;
+pub use cleanup::Cleanup;
+pub use flushing::resting_flushers;
+pub use methods::{reading, responding, send_what_is_due};
+pub use record::{RequestInUse, RequestRecord};
+pub use serving::current_request;
 
 /// The Python object of a request in one interpreter.
 pub struct RequestObject {
-    pub(super) shared: Arc<RequestShared>,
-    pub(super) interpreter: &'static Interpreter,
-    /// Objects made on demand and kept, by `Cached`.
-    cache: RefCell<[Option<crate::cpython::Kept>; Cached::COUNT]>,
+    record: Arc<RequestRecord>,
+    interpreter: &'static Interpreter,
+    /// Objects created on demand and kept, by `Cached`.
+    cache: RefCell<[Option<Kept>; Cached::COUNT]>,
 }
 
 /// The request object whose method or member is called.
 type This<'a, 'i> = &'a Instance<'i, RequestObject>;
 
-/// The objects that a request object makes once.
+/// The objects that a request object creates once.
 #[derive(Clone, Copy)]
 pub enum Cached {
     HeadersIn,
@@ -177,58 +55,48 @@ impl Cached {
     const COUNT: usize = 7;
 }
 
-/// The use of a request by a method or member.
-pub struct InUse<'a> {
-    entered: Entered<'a, raw::request_rec>,
-    shared: &'a RequestShared,
-}
-
-impl InUse<'_> {
-    /// The request, alive as long as this.
-    pub fn request(&self) -> Request<'_> {
-        // SAFETY: lent, and this thread is the one that uses it.
-        unsafe { Request::from_raw(self.entered.as_ptr()) }
-    }
-
-    /// What is known beside it. Not to be held across calls into Python or blocking calls that can come back here.
-    pub fn state(&self) -> RefMut<'_, RequestState> {
-        self.shared.state.borrow_mut()
-    }
-}
-
 impl RequestObject {
     /// The object for a request in an interpreter to which this thread is attached.
     pub fn create<'i>(
         attached: Attached<'i>,
         interpreter: &'static Interpreter,
-        shared: Arc<RequestShared>,
+        record: Arc<RequestRecord>,
     ) -> Result<Object<'i>, Raised> {
-        let equipment = equipment_of(attached, interpreter)?;
-        let class = equipment.classes.request.as_ptr();
-        let value = Self { shared, interpreter, cache: RefCell::default() };
-        // SAFETY: the class was made from `RequestObject` in this interpreter.
-        unsafe { new_instance(attached, class, value) }
+        let value = Self { record, interpreter, cache: RefCell::default() };
+        ModuleState::of(attached, interpreter)?.instance(attached, value)
     }
 
-    /// Uses the request; fails when its time is over.
-    pub fn enter(&self, attached: Attached<'_>) -> Result<InUse<'_>, Raised> {
-        Ok(InUse { entered: self.shared.lease.enter(attached)?, shared: &self.shared })
+    /// Uses the request while attached, for calls that neither block nor run Python. Fails if it is no longer valid.
+    #[inline]
+    pub fn enter(&self, attached: Attached<'_>) -> Result<RequestInUse<'_>, Raised> {
+        Ok(RequestInUse::new(self.record.handle.enter(attached)?, &self.record))
     }
 
-    pub fn shared(&self) -> &Arc<RequestShared> {
-        &self.shared
+    /// Uses the request with this thread detached, for calls that can block or run other handlers. Fails if it is no longer valid.
+    pub fn detached<R>(
+        &self,
+        attached: Attached<'_>,
+        work: impl FnOnce(Request<'_>, &RequestRecord) -> R + UsedDetached,
+    ) -> Result<R, Raised> {
+        let record = &*self.record;
+        // SAFETY: valid, and this thread is the one that uses it.
+        record.handle.detached(attached, move |pointer| work(unsafe { Request::from_raw(pointer) }, record))
+    }
+
+    pub fn record(&self) -> &Arc<RequestRecord> {
+        &self.record
     }
 
     pub fn interpreter(&self) -> &'static Interpreter {
         self.interpreter
     }
 
-    /// The interpreter's classes and functions.
-    pub fn equipment(&self, attached: Attached<'_>) -> Result<&'static Equipment, Raised> {
-        equipment_of(attached, self.interpreter)
+    /// The interpreter's classes and exceptions.
+    pub fn module_state(&self, attached: Attached<'_>) -> Result<&'static ModuleState, Raised> {
+        ModuleState::of(attached, self.interpreter)
     }
 
-    /// The object kept under `which`, made at the first call.
+    /// The object kept under `which`, created by the first call.
     pub fn cached<'i>(
         this: &Instance<'i, Self>,
         which: Cached,
@@ -240,14 +108,23 @@ impl RequestObject {
             return Ok(unsafe { kept.get(attached) });
         }
         let made = make()?;
-        this.cache.borrow_mut()[which as usize] = Some(made.clone().keep());
+        let before = this.cache.borrow_mut()[which as usize].replace(made.clone().keep());
+        // Another thread may have created one meanwhile.
+        if let Some(kept) = before {
+            // SAFETY: made in the interpreter of this object.
+            unsafe { kept.release(attached) };
+        }
         Ok(made)
     }
 }
 
+impl ApacheClass for RequestObject {
+    const ID: ClassId = ClassId::Request;
+}
+
 impl Class for RequestObject {
     const NAME: &'static CStr = c"builtins.mp_request";
-    const DOC: &'static CStr = c"An HTTP request, lent by httpd while a handler for it runs.";
+    const DOC: &'static CStr = c"An HTTP request, valid while a handler for it runs.";
     const SUBCLASSING: bool = true;
     const ATTRIBUTES: bool = true;
 

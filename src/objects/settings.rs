@@ -1,40 +1,42 @@
-//! The configuration as handlers see it: tables of its directives and its options.
+//! Tables of directives and options, for `get_config()` and `get_options()`.
 
 use crate::config::Settings;
 use crate::cpython::{Attached, Object, Raised};
 
-use super::equipment::Equipment;
+use super::module_state::ModuleState;
 use super::table::TableObject;
 
-/// The directives that are set, a table of its own.
-pub fn directives<'i>(
-    attached: Attached<'i>,
-    equipment: &Equipment,
-    settings: Option<&Settings<'_>>,
-) -> Result<Object<'i>, Raised> {
+/// A name and its value, copied from the configuration.
+pub type Setting = (Box<[u8]>, Box<[u8]>);
+
+/// The directives that are set.
+pub fn directives(settings: Option<&Settings<'_>>) -> Vec<Setting> {
     let directives = settings.map(Settings::directives).unwrap_or_default();
-    let entries = directives.into_iter().map(|(name, text)| (name.as_bytes(), Some(text)));
-    TableObject::with_entries(attached, equipment, entries)
+    directives.into_iter().map(|(name, text)| (name.as_bytes().into(), text.into())).collect()
 }
 
 /// Which options are shown.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Shown {
     All,
-    /// Without those that are set to nothing, which removes them.
+    /// Without those that are set to an empty text, which removes them.
     Set,
 }
 
-/// The options, a copy, so that nothing a handler does to it changes the configuration.
-pub fn options<'i>(
-    attached: Attached<'i>,
-    equipment: &Equipment,
-    settings: Option<&Settings<'_>>,
-    shown: Shown,
-) -> Result<Object<'i>, Raised> {
+/// The options that are set.
+pub fn options(settings: Option<&Settings<'_>>, shown: Shown) -> Vec<Setting> {
     let options = settings.and_then(|settings| settings.options);
     let entries = options.into_iter().flat_map(|options| options.iter());
-    let is_set = |value: Option<&[u8]>| value.is_some_and(|value| !value.is_empty());
-    let entries = entries.filter(|(_, value)| shown == Shown::All || is_set(*value));
-    TableObject::with_entries(attached, equipment, entries)
+    let entries = entries.map(|(name, value)| (name, value.unwrap_or_default()));
+    let entries = entries.filter(|(_, value)| shown == Shown::All || !value.is_empty());
+    entries.map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+/// A new table, so that a handler cannot change the configuration.
+pub fn table<'i>(
+    attached: Attached<'i>,
+    module_state: &ModuleState,
+    settings: &[Setting],
+) -> Result<Object<'i>, Raised> {
+    TableObject::with_entries(attached, module_state, settings.iter().map(|(name, value)| (&**name, Some(&**value))))
 }

@@ -1,8 +1,8 @@
-//! `mp_table`: httpd's tables as Python sees them, and tables of Python's own that behave the same.
+//! `mp_table`: httpd's tables in Python, and independent tables that behave the same.
 
 mod entries;
 mod filling;
-mod headers;
+pub(super) mod headers;
 mod iterating;
 mod methods;
 mod shown;
@@ -12,20 +12,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cpython::{
     Attached, Class, GetSet, Initialise, Instance, Mapping, Method, Object, Raised, Repr, initialise_slot,
-    mapping_slots, new_instance, repr_slot,
+    mapping_slots, repr_slot,
 };
 use crate::ffi::httpd as raw;
 use crate::ffi::python as py;
-use crate::httpd::Table;
+use crate::httpd::{Connection, Request, Table, field};
 
-use super::connection::ConnectionShared;
-use super::equipment::Equipment;
-use super::request::RequestShared;
+use crate::process::memory::{self, NoMemory};
+
+use super::connection::ConnectionRecord;
+use super::module_state::{ApacheClass, ClassId, ModuleState};
+use super::request::RequestRecord;
 use super::text;
 
 use entries::{Entries, Entry, OwnEntries, Wanted};
 
-/// The tables of a request that Python sees.
+/// The tables of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RequestTable {
     HeadersIn,
@@ -36,13 +38,13 @@ pub enum RequestTable {
 }
 
 impl RequestTable {
-    fn of(self, request: &raw::request_rec) -> *mut raw::apr_table_t {
+    fn of(self, request: Request<'_>) -> *mut raw::apr_table_t {
         match self {
-            Self::HeadersIn => request.headers_in,
-            Self::HeadersOut => request.headers_out,
-            Self::ErrHeadersOut => request.err_headers_out,
-            Self::SubprocessEnv => request.subprocess_env,
-            Self::Notes => request.notes,
+            Self::HeadersIn => field!(request, headers_in),
+            Self::HeadersOut => field!(request, headers_out),
+            Self::ErrHeadersOut => field!(request, err_headers_out),
+            Self::SubprocessEnv => field!(request, subprocess_env),
+            Self::Notes => field!(request, notes),
         }
     }
 
@@ -60,14 +62,14 @@ impl RequestTable {
 
 /// Where the entries of a table are.
 enum Place {
-    /// Here: nothing of httpd's is involved.
+    /// In the object, independent of httpd.
     Own(Mutex<OwnEntries>),
-    /// In a request, for as long as it is lent.
-    Request(Arc<RequestShared>, RequestTable),
-    /// In the notes of a request's connection, for as long as the request is lent.
-    ConnectionNotes(Arc<RequestShared>),
-    /// In the notes of a connection whose own handler runs, for as long as it is lent.
-    Notes(Arc<ConnectionShared>),
+    /// In a request, for as long as it is valid.
+    Request(Arc<RequestRecord>, RequestTable),
+    /// In the notes of a request's connection, for as long as the request is valid.
+    ConnectionNotes(Arc<RequestRecord>),
+    /// In the notes of a connection whose handler runs, for as long as it is valid.
+    Notes(Arc<ConnectionRecord>),
 }
 
 /// A table: ordered, several values under one key, keys compared without regard to case.
@@ -78,72 +80,70 @@ pub struct TableObject {
 type This<'a, 'i> = &'a Instance<'i, TableObject>;
 
 impl TableObject {
-    /// The live table of a request. It is looked up in httpd's record at each use, so that it follows when httpd swaps tables.
+    /// The live table of a request. It is looked up in httpd's record at each use, since httpd may replace the table.
     pub fn of_request<'i>(
         attached: Attached<'i>,
-        equipment: &Equipment,
-        shared: Arc<RequestShared>,
+        module_state: &ModuleState,
+        record: Arc<RequestRecord>,
         which: RequestTable,
     ) -> Result<Object<'i>, Raised> {
-        Self::make(attached, equipment, Place::Request(shared, which))
+        Self::make(attached, module_state, Place::Request(record, which))
     }
 
     /// The live notes of the request's connection.
     pub fn of_connection_notes<'i>(
         attached: Attached<'i>,
-        equipment: &Equipment,
-        shared: Arc<RequestShared>,
+        module_state: &ModuleState,
+        record: Arc<RequestRecord>,
     ) -> Result<Object<'i>, Raised> {
-        Self::make(attached, equipment, Place::ConnectionNotes(shared))
+        Self::make(attached, module_state, Place::ConnectionNotes(record))
     }
 
-    /// The live notes of a connection whose own handler runs.
+    /// The live notes of a connection whose handler runs.
     pub fn of_notes<'i>(
         attached: Attached<'i>,
-        equipment: &Equipment,
-        shared: Arc<ConnectionShared>,
+        module_state: &ModuleState,
+        record: Arc<ConnectionRecord>,
     ) -> Result<Object<'i>, Raised> {
-        Self::make(attached, equipment, Place::Notes(shared))
+        Self::make(attached, module_state, Place::Notes(record))
     }
 
     /// An independent table with copies of the entries.
     pub fn with_entries<'i, 'a>(
         attached: Attached<'i>,
-        equipment: &Equipment,
+        module_state: &ModuleState,
         entries: impl IntoIterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) -> Result<Object<'i>, Raised> {
         let entries = entries.into_iter().map(|(key, value)| (key.into(), value.map(Into::into))).collect();
-        Self::make(attached, equipment, Place::Own(Mutex::new(entries)))
+        Self::make(attached, module_state, Place::Own(Mutex::new(entries)))
     }
 
-    fn make<'i>(attached: Attached<'i>, equipment: &Equipment, place: Place) -> Result<Object<'i>, Raised> {
-        // SAFETY: the class was made from `TableObject` in this interpreter.
-        unsafe { new_instance(attached, equipment.classes.table.as_ptr(), Self { place }) }
+    fn make<'i>(attached: Attached<'i>, module_state: &ModuleState, place: Place) -> Result<Object<'i>, Raised> {
+        module_state.instance(attached, Self { place })
     }
 
-    /// Uses the entries. `work` must not call Python: another thread may be waiting, attached.
+    /// Uses the entries. `work` must not call Python: another thread may be waiting while attached.
     ///
     /// # Errors
-    /// `RuntimeError` when the time of the request is over.
+    /// `RuntimeError` if the request is no longer valid.
     fn with<R>(&self, attached: Attached<'_>, work: impl FnOnce(&mut dyn Entries) -> R) -> Result<R, Raised> {
-        let (shared, which) = match &self.place {
+        let (record, which) = match &self.place {
             Place::Own(entries) => return Ok(work(&mut *entries.lock().unwrap_or_else(PoisonError::into_inner))),
-            Place::Request(shared, which) => (shared, Some(*which)),
-            Place::ConnectionNotes(shared) => (shared, None),
-            Place::Notes(shared) => {
-                let used = shared.lease.enter(attached)?;
-                // SAFETY: the connection is lent, and only this thread uses it until `used` is dropped.
-                let table = unsafe { Table::from_raw((*used.as_ptr()).notes) };
+            Place::Request(record, which) => (record, Some(*which)),
+            Place::ConnectionNotes(record) => (record, None),
+            Place::Notes(record) => {
+                let in_use = record.handle.enter(attached)?;
+                // SAFETY: the connection is valid, and only this thread uses it until `in_use` is dropped.
+                let table = unsafe { Table::from_raw(field!(Connection::from_raw(in_use.as_ptr()), notes)) };
                 return self.worked(attached, table, work);
             }
         };
-        let used = shared.lease.enter(attached)?;
-        // SAFETY: the request is lent, and its connection outlives it; only this thread uses them until `used` is dropped.
-        let table = unsafe {
-            let request = &*used.as_ptr();
-            Table::from_raw(which.map_or_else(|| (*request.connection).notes, |which| which.of(request)))
-        };
-        self.worked(attached, table, work)
+        let in_use = record.handle.enter(attached)?;
+        // SAFETY: the request is valid, and only this thread uses it until `in_use` is dropped.
+        let request = unsafe { Request::from_raw(in_use.as_ptr()) };
+        let table = which.map_or_else(|| field!(request.connection(), notes), |which| which.of(request));
+        // SAFETY: null, or a table of the request or of its connection, which outlives it.
+        self.worked(attached, unsafe { Table::from_raw(table) }, work)
     }
 
     fn worked<R>(
@@ -158,7 +158,7 @@ impl TableObject {
         }
     }
 
-    /// What messages call the table.
+    /// The name of the table in messages.
     fn name(&self) -> &'static str {
         match &self.place {
             Place::Own(_) => "table",
@@ -167,52 +167,68 @@ impl TableObject {
         }
     }
 
-    /// Whether the entries go to the client as the headers of the response.
+    /// Whether the entries are headers of the response.
     fn is_response_headers(&self) -> bool {
         matches!(self.place, Place::Request(_, RequestTable::HeadersOut | RequestTable::ErrHeadersOut))
     }
 
+    /// The same for functions that allocate memory.
+    ///
+    /// # Errors
+    /// `MemoryError` if there is none.
+    fn with_memory<R>(
+        &self,
+        attached: Attached<'_>,
+        work: impl FnOnce(&mut dyn Entries) -> Result<R, NoMemory>,
+    ) -> Result<R, Raised> {
+        self.with(attached, work)?.map_err(|NoMemory| Raised::memory_error(attached))
+    }
+
     /// Copies of all entries, in order.
     fn snapshot(&self, attached: Attached<'_>) -> Result<Vec<Entry>, Raised> {
-        self.with(attached, |entries| (0..entries.len()).map(|index| entries.entry(index)).collect())
+        self.with_memory(attached, |entries| (0..entries.len()).map(|index| entries.entry(index)).collect())
     }
 
     /// Copies of every value under a key, in order; a missing value is `None`.
     fn values_of(&self, attached: Attached<'_>, wanted: &Wanted<'_>) -> Result<Vec<Option<Box<[u8]>>>, Raised> {
-        self.with(attached, |entries| {
+        self.with_memory(attached, |entries| {
             let found = (0..entries.len()).filter(|index| wanted.is(entries.key(*index)));
-            found.map(|index| entries.value(index).map(Into::into)).collect()
+            found.map(|index| entries.value(index).map(memory::boxed).transpose()).collect()
         })
     }
 
-    /// A copy of the first value under a key. An entry whose value is missing counts as none, as httpd's own look-up has it.
+    /// A copy of the first value under a key; `None` if there is none or its value is missing, as with httpd's own look-up.
     fn first(&self, attached: Attached<'_>, wanted: &Wanted<'_>) -> Result<Option<Box<[u8]>>, Raised> {
-        self.with(attached, |entries| {
-            let index = (0..entries.len()).find(|index| wanted.is(entries.key(*index)))?;
-            entries.value(index).map(Into::into)
+        self.with_memory(attached, |entries| {
+            let index = (0..entries.len()).find(|index| wanted.is(entries.key(*index)));
+            index.and_then(|index| entries.value(index)).map(memory::boxed).transpose()
         })
     }
 }
 
-/// The values under one key as Python gets them: the only one, or a list.
-fn one_or_list<'i>(attached: Attached<'i>, values: &[Option<Box<[u8]>>]) -> Result<Object<'i>, Raised> {
+/// The values under one key for Python: the only one, or a list.
+fn one_or_list<'i>(attached: Attached<'i>, values: &[Option<&[u8]>]) -> Result<Object<'i>, Raised> {
     match values {
-        [value] => text::from_httpd(attached, value.as_deref()),
-        values => Object::list(attached, values.iter().map(|value| text::from_httpd(attached, value.as_deref()))),
+        [value] => text::from_httpd(attached, *value),
+        values => Object::list(attached, values.iter().map(|value| text::from_httpd(attached, *value))),
     }
 }
 
-/// The entries as a `dict`, several values of one key as a list: what two tables are compared by.
+/// The entries as a `dict`, with a list for several values of one key. Tables are compared by it.
 fn as_dict<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
     let attached = this.attached();
     let entries = this.snapshot(attached)?;
     let dict = Object::dict(attached)?;
     for (key, _) in &entries {
         let same = entries.iter().filter(|(other, _)| other.eq_ignore_ascii_case(key));
-        let values: Vec<_> = same.map(|(_, value)| value.clone()).collect();
+        let values: Vec<_> = same.map(|(_, value)| value.as_deref()).collect();
         dict.set_item(&Object::text(attached, key)?, &one_or_list(attached, &values)?)?;
     }
     Ok(dict)
+}
+
+impl ApacheClass for TableObject {
+    const ID: ClassId = ClassId::Table;
 }
 
 impl Class for TableObject {
@@ -250,7 +266,8 @@ impl Initialise for TableObject {
 
 impl Repr for TableObject {
     fn repr<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
-        Object::str(this.attached(), &shown::shown(&this.snapshot(this.attached())?))
+        let shown = shown::shown(&this.snapshot(this.attached())?);
+        Object::str(this.attached(), &shown.map_err(|NoMemory| Raised::memory_error(this.attached()))?)
     }
 }
 
@@ -263,7 +280,7 @@ impl Mapping for TableObject {
         let values = this.values_of(this.attached(), &Wanted::new(key)?)?;
         match values.is_empty() {
             true => Err(Raised::key_error(key)),
-            false => one_or_list(this.attached(), &values),
+            false => one_or_list(this.attached(), &values.iter().map(Option::as_deref).collect::<Vec<_>>()),
         }
     }
 
@@ -272,7 +289,7 @@ impl Mapping for TableObject {
         match value {
             Some(value) => {
                 let (key, value) = filling::pair(this, key, value)?;
-                this.with(this.attached(), |entries| entries::replace(entries, &wanted, &key, &value))
+                this.with_memory(this.attached(), |entries| entries::replace(entries, &wanted, &key, &value))
             }
             None => this.with(this.attached(), |entries| entries::remove(entries, &wanted)),
         }

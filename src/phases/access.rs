@@ -1,14 +1,13 @@
-//! Access, authentication, authorization: who may have it.
+//! The access, authentication and authorization phases.
 
 use std::ffi::c_int;
 
 use crate::config::Phase;
 use crate::ffi::httpd as raw;
-use crate::httpd::Request;
+use crate::httpd::{Request, Status};
 
-use super::dispatch::run_phase;
-use super::enter::SERVER_ERROR;
-use super::entry::request_entry;
+use super::hook;
+use super::list::run_phase;
 
 /// httpd's `access_checker` hook.
 pub unsafe extern "C" fn access_checker(request: *mut raw::request_rec) -> c_int {
@@ -20,34 +19,42 @@ pub unsafe extern "C" fn access_checker(request: *mut raw::request_rec) -> c_int
 pub unsafe extern "C" fn check_user_id(request: *mut raw::request_rec) -> c_int {
     // SAFETY: httpd's hook.
     unsafe {
-        match run_phase(request, Phase::Authen) {
-            status if status == raw::OK as c_int && (*request).user.is_null() => {
-                request_entry(request, SERVER_ERROR, |_| {
-                    tracing::error!(
-                        "MP0410: PythonAuthenHandler returned OK but has set no user: it must set req.user, or return HTTP_UNAUTHORIZED or DECLINED (req.get_basic_auth_pw() sets it from the Authorization header)"
-                    );
-                    SERVER_ERROR
-                })
-            }
-            status if status == raw::HTTP_UNAUTHORIZED as c_int => {
-                request_entry(request, SERVER_ERROR, |request| ask_for_authentication(request, status))
-            }
-            status => status,
+        let status = Status(run_phase(request, Phase::Authen));
+        let needs_more = match status {
+            Status::OK => Request::from_raw(request).user().is_none(),
+            status => status == Status::UNAUTHORIZED,
+        };
+        match needs_more {
+            true => hook::request(request, Status::SERVER_ERROR, |request, _| answered(request, status)).0,
+            false => status.0,
         }
     }
 }
 
-/// Makes an answer of 401 one that says how to authenticate, unless the handler has done so; the status for the client.
-fn ask_for_authentication(request: Request<'_>, status: c_int) -> c_int {
+/// Checks and completes the result of a PythonAuthenHandler.
+fn answered(request: Request<'_>, status: Status) -> Status {
+    match status {
+        Status::OK => {
+            tracing::error!(
+                "MP0410: PythonAuthenHandler returned OK but has set no user: it must set req.user, or return HTTP_UNAUTHORIZED or DECLINED (req.get_basic_auth_pw() sets it from the Authorization header)"
+            );
+            Status::SERVER_ERROR
+        }
+        status => ask_for_authentication(request, status),
+    }
+}
+
+/// Adds the header that asks the client to authenticate to a 401, unless the handler has set it; returns the status.
+fn ask_for_authentication(request: Request<'_>, status: Status) -> Status {
     if request.asks_for_authentication() {
         return status;
     }
     if request.is_basic() && request.auth_name().is_none() {
-        // As mod_auth_basic does: no browser could make anything of a question without a realm.
+        // As in mod_auth_basic: Basic authentication needs a realm.
         tracing::error!(
-            "MP0409: PythonAuthenHandler returned HTTP_UNAUTHORIZED under 'AuthType Basic', but there is no AuthName, which names the realm that the client is asked for: write AuthName \"some text\" in the same section, or set WWW-Authenticate in req.err_headers_out"
+            "MP0409: PythonAuthenHandler returned HTTP_UNAUTHORIZED with 'AuthType Basic', but there is no AuthName, which names the realm: write AuthName \"some text\" in the same section, or set WWW-Authenticate in req.err_headers_out"
         );
-        return SERVER_ERROR;
+        return Status::SERVER_ERROR;
     }
     request.ask_for_authentication();
     status

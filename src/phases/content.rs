@@ -6,13 +6,13 @@ use crate::config::Phase;
 use crate::ffi::httpd as raw;
 use crate::httpd::Request;
 
-use super::dispatch::run_phase;
+use super::list::run_phase;
 
 /// httpd's content handler hook.
 pub unsafe extern "C" fn handler(request: *mut raw::request_rec) -> c_int {
     // SAFETY: httpd's hook.
     unsafe {
-        // Other modules' content is none of ours.
+        // Not for the content of other modules.
         match is_ours(Request::from_raw(request)) {
             true => run_phase(request, Phase::Content),
             false => raw::DECLINED,
@@ -21,6 +21,6 @@ pub unsafe extern "C" fn handler(request: *mut raw::request_rec) -> c_int {
 }
 
 /// The names for SetHandler and AddHandler; the second is mod_python 2's.
-fn is_ours(request: Request<'_>) -> bool {
+pub fn is_ours(request: Request<'_>) -> bool {
     matches!(request.handler(), Some(b"mod_python" | b"python-program"))
 }

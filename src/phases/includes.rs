@@ -2,24 +2,22 @@
 
 use std::ffi::CStr;
 use std::ptr;
+use std::sync::Arc;
 
-use crate::config::{DirectoryConfig, interpreter_name};
-use crate::cpython::{Attached, Exception, Object, Raised};
+use crate::config::{DirectoryConfig, Flag, interpreter_name};
+use crate::cpython::{Detached, Object, Raised};
 use crate::ffi::httpd as raw;
-use crate::httpd::{Brigade, Direction, Filter, Request, Stream, bytes_at};
-use crate::interpreter::Interpreter;
+use crate::httpd::{AprStatus, Brigade, Direction, Filter, Request, Stream, bytes_at};
 use crate::objects::filter::{FilterContext, FilterObject};
-use crate::objects::{Callback, write_printed};
 
-use super::enter::enter;
-use super::entry::request_entry;
-use super::report::{log_traceback, summary, titled_page};
+use super::callback::{self, Done, RunningForRequest};
+use super::hook;
+use super::report::{log_traceback, summary, titled_page, traceback};
 use super::resolve;
 
 const TAG: &CStr = c"python";
-const OK: i32 = raw::APR_SUCCESS as i32;
 
-/// Gives mod_include the tag, if it is loaded. It has its own tags ready by then (it registers its hook as the very first).
+/// Registers the tag with mod_include, if that is loaded. Its table of tags exists by then, since its hook runs first.
 ///
 /// # Safety
 /// Called in httpd's `post_config`.
@@ -28,7 +26,7 @@ pub unsafe fn register() {
     unsafe { raw::mp_shim_ssi_register(TAG.as_ptr(), Some(python)) };
 }
 
-/// What a tag wants.
+/// The parameter of a tag.
 struct Wanted {
     is_exec: bool,
     code: Vec<u8>,
@@ -42,12 +40,12 @@ unsafe extern "C" fn python(
 ) -> raw::apr_status_t {
     // SAFETY: mod_include's call: all are live.
     unsafe {
-        request_entry((*filter).r, raw::APR_EGENERAL as i32, |request| {
+        let status = hook::request((*filter).r, AprStatus::GENERAL, |request, detached| {
             let flags = (*context).flags as u32;
             if flags & raw::SSI_FLAG_PRINTING == 0 {
-                return OK;
+                return AprStatus::SUCCESS;
             }
-            let done = match flags & raw::SSI_FLAG_NO_EXEC != 0 {
+            let is_done = match flags & raw::SSI_FLAG_NO_EXEC != 0 {
                 true => {
                     tracing::error!(
                         "MP0416: <!--#python --> in {} is not run: Options IncludesNoExec is set for it; Options Includes allows it",
@@ -56,15 +54,16 @@ unsafe extern "C" fn python(
                     false
                 }
                 false => match parameters(context, request) {
-                    Some(wanted) => run(request, filter, brigade, &wanted),
+                    Some(wanted) => run(request, detached, filter, brigade, &wanted),
                     None => false,
                 },
             };
-            if !done {
+            if !is_done {
                 raw::mp_shim_ssi_error(context, filter, brigade);
             }
-            OK
-        })
+            AprStatus::SUCCESS
+        });
+        status.0
     }
 }
 
@@ -73,7 +72,7 @@ fn page(request: Request<'_>) -> String {
     String::from_utf8_lossy(request.filename().unwrap_or_default()).into_owned()
 }
 
-/// The tag's one parameter; `None` when it is not as it must be, which the log says.
+/// The tag's parameter; `None` if the parameters are wrong, which is logged.
 unsafe fn parameters(context: *mut raw::include_ctx_t, request: Request<'_>) -> Option<Wanted> {
     let mut wanted = None;
     let mut problem = None;
@@ -84,7 +83,7 @@ unsafe fn parameters(context: *mut raw::include_ctx_t, request: Request<'_>) -> 
             raw::mp_shim_ssi_next(context, &mut name, &mut value);
             (bytes_at(name), bytes_at(value))
         };
-        // All of them are read, as mod_include expects.
+        // All parameters have to be read.
         let Some(name) = name else { break };
         let shown = String::from_utf8_lossy(name).into_owned();
         let found = match (name, value) {
@@ -114,81 +113,43 @@ unsafe fn parameters(context: *mut raw::include_ctx_t, request: Request<'_>) -> 
     }
 }
 
-/// Runs the code; whether that went well. The log says what did not.
+/// Runs the code; false if it failed, which is logged.
 unsafe fn run(
     request: Request<'_>,
+    detached: &mut Detached<'_>,
     filter: *mut raw::ap_filter_t,
     brigade: *mut raw::apr_bucket_brigade,
     wanted: &Wanted,
 ) -> bool {
     let Some(config) = request.directory_config::<DirectoryConfig>() else { return false };
     let name = interpreter_name(request, &config.settings, None);
-    let Ok((interpreter, guard)) = enter(&name, || described(request)) else { return false };
-    let attached = guard.attached();
-    let callback = Callback::begin(attached, interpreter, request, None);
     // SAFETY: mod_include's brigade is live during its call.
     let stream = Stream::within(unsafe { Brigade::from_raw(brigade) }, request);
     let mut context = FilterContext::within(filter, stream);
-    let ran = call(attached, interpreter, &callback, &mut context, config, wanted);
-    let done = match ran {
-        Ok(()) => true,
-        Err(raised) => {
-            let exception = raised.fetch(attached);
-            // SAFETY: mod_include's filter is live during its call.
-            let filter = unsafe { Filter::from_raw(filter) };
-            let failure = Failure { request, interpreter, callback: &callback, filter };
-            failure.report(attached, &mut context, config.settings.debug(), &exception)
-        }
-    };
-    drop(callback);
-    write_printed(attached);
-    done
-}
-
-/// A tag whose code has failed.
-struct Failure<'a> {
-    request: Request<'a>,
-    interpreter: &'static Interpreter,
-    callback: &'a Callback<'a>,
-    filter: Filter<'a>,
-}
-
-impl Failure<'_> {
-    /// Logs the error, and with `PythonDebug On` shows it in the page; false for mod_include's error text.
-    fn report(
-        &self,
-        attached: Attached<'_>,
-        context: &mut FilterContext,
-        debug: bool,
-        exception: &Exception<'_>,
-    ) -> bool {
-        let described = described(self.request);
-        let (summary, traceback) = (summary(exception), exception.traceback());
-        self.callback.take_back();
-        attached.detach(|| {
-            if context.failed.is_some() {
-                // Not the code's fault: what it writes to has failed.
-                tracing::info!("MP0414: {described} in interpreter '{}': {summary}", self.interpreter.display_name());
-                return true;
-            }
-            tracing::error!(
-                "MP0418: {described} in interpreter '{}' raised {summary}",
-                self.interpreter.display_name()
-            );
-            log_traceback(&described, &traceback);
-            if debug {
-                self.show(context, &titled_page(&described, &traceback));
-            }
-            false
+    let done = callback::for_request(detached, request, &name, &|| described(request), None, |running| {
+        call(running, &raw mut context, config, wanted).map_err(|raised| {
+            let exception = raised.fetch(running.running.attached);
+            (summary(&exception), traceback(&exception), running.running.interpreter.display_name().into_owned())
         })
+    });
+    let Ok(Done { result, .. }) = done else { return false };
+    let Err((summary, traceback, interpreter)) = result else { return true };
+    let described = described(request);
+    if context.failed.is_some() {
+        // Writing has failed, so this is not an error of the code.
+        tracing::info!("MP0414: {described} in interpreter '{interpreter}': {summary}");
+        return true;
     }
-
-    fn show(&self, context: &mut FilterContext, page: &str) {
+    tracing::error!("MP0418: {described} in interpreter '{interpreter}' raised {summary}");
+    log_traceback(&described, &traceback);
+    if config.settings.is_on(Flag::Debug) {
         if let Some(stream) = &mut context.stream {
-            // A client that is gone is noticed by whoever writes next.
-            let _ = stream.write(self.filter, page.as_bytes());
+            // The next write reports that the client has closed the connection.
+            // SAFETY: mod_include's filter is live during its call.
+            let _ = stream.write(unsafe { Filter::from_raw(filter) }, titled_page(&described, &traceback).as_bytes());
         }
     }
+    false
 }
 
 fn described(request: Request<'_>) -> String {
@@ -196,29 +157,30 @@ fn described(request: Request<'_>) -> String {
 }
 
 fn call(
-    attached: Attached<'_>,
-    interpreter: &'static Interpreter,
-    callback: &Callback<'_>,
-    context: &mut FilterContext,
+    running: &RunningForRequest<'_, '_>,
+    context: *mut FilterContext,
     config: &DirectoryConfig<'_>,
     wanted: &Wanted,
 ) -> Result<(), Raised> {
-    let equipment = crate::objects::equipment::equipment_of(attached, interpreter)?;
+    let RunningForRequest { running, callback } = running;
+    let attached = running.attached;
     if let Some(path) = config.settings.path {
-        resolve::use_path(attached, equipment, path.text)?;
+        resolve::use_path(attached, running.module_state, path.text)?;
     }
     let request = callback.object()?;
-    let (object, lease) = FilterObject::create(attached, interpreter, callback.shared(), Direction::Output, &request)?;
+    let record = Arc::clone(callback.record());
+    let (object, handle) = FilterObject::create(attached, running.interpreter, record, Direction::Output, &request)?;
     // SAFETY: the context outlives this function.
-    let lent = unsafe { lease.lend_during(attached, context) };
+    let valid = unsafe { handle.validate_during(attached, context) };
     callback.write_to(Some(&object));
-    let ran = (|| {
+    let run = || {
         let includes = Object::import(attached, c"mod_python._includes")?;
         let code = Object::text(attached, &wanted.code)?;
         let is_exec = Object::bool(attached, wanted.is_exec);
         includes.call_method(c"run", [&object, &is_exec, &code])
-    })();
+    };
+    let ran = run();
     callback.write_to(None);
-    drop(lent);
+    drop(valid);
     ran.map(drop)
 }

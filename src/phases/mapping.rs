@@ -1,11 +1,11 @@
-//! What a file is and how it is served: type and fixups.
+//! The type and fixup phases.
 
 use std::ffi::c_int;
 
 use crate::config::Phase;
 use crate::ffi::httpd as raw;
 
-use super::dispatch::run_phase;
+use super::list::run_phase;
 
 /// httpd's `type_checker` hook.
 pub unsafe extern "C" fn type_checker(request: *mut raw::request_rec) -> c_int {

@@ -1,24 +1,24 @@
-//! Python behind httpd's own authentication and authorization: `AuthBasicProvider python`, `AuthDigestProvider python`,
+//! Providers for httpd's authentication and authorization: `AuthBasicProvider python`, `AuthDigestProvider python`,
 //! `Require python`.
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-use crate::config::{DirectoryConfig, HandlerEntry, Requirement, Selected, interpreter_name, parse_require};
-use crate::cpython::{Attached, Object, Raised};
+use crate::config::{DirectoryConfig, Handler, Requirement, Selected, interpreter_name, parse_require};
+use crate::cpython::{Attached, Detached, Object, Raised};
 use crate::ffi::httpd as raw;
 use crate::httpd::{Request, bytes_at};
-use crate::objects::{Callback, write_printed};
 
-use super::enter::enter;
-use super::entry::request_entry;
-use super::report::log_failure;
+use super::callback::{self, Done, RunningForRequest};
+use super::hook;
+use super::list::expect_end_of_subrequest;
+use super::report::Failure;
 use super::resolve::{self, Lookup};
 
 /// The name of the providers in httpd's configuration.
 const NAME: &std::ffi::CStr = c"python";
 
-/// A record that httpd reads and never writes.
+/// A record that httpd only reads.
 #[repr(transparent)]
 struct Provider<T>(T);
 
@@ -33,12 +33,12 @@ static AUTHORIZATION: Provider<raw::authz_provider> = Provider(raw::authz_provid
     parse_require_line: Some(parse_require),
 });
 
-/// Makes the providers known.
+/// Registers the providers.
 ///
 /// # Safety
 /// Called while httpd registers the module's hooks, with the pool that it gives.
 pub unsafe fn register(pool: *mut raw::apr_pool_t) {
-    // SAFETY: names and records are statics. They decide by URI, as the phases' hooks.
+    // SAFETY: names and records are statics. They depend on the URI, as the hooks of the phases.
     unsafe {
         let by_uri = raw::AP_AUTH_INTERNAL_PER_URI as i32;
         raw::ap_register_auth_provider(
@@ -69,27 +69,27 @@ unsafe extern "C" fn check_password(
     // SAFETY: httpd's call: the request is live, the texts are strings of it.
     unsafe {
         let (user, password) = (bytes_at(user).unwrap_or_default(), bytes_at(password).unwrap_or_default());
-        let status = request_entry(request, raw::authn_status_AUTH_GENERAL_ERROR as i32, |request| {
-            let entry = request.directory_config::<DirectoryConfig>().and_then(|config| config.basic_provider);
-            let Some(entry) = entry else { return unnamed("AuthBasicProvider python", "PythonAuthBasicProvider") };
+        hook::request(request, raw::authn_status_AUTH_GENERAL_ERROR, |request, detached| {
+            let handler = request.directory_config::<DirectoryConfig>().and_then(|config| config.basic_provider);
+            let Some(handler) = handler else { return unnamed("AuthBasicProvider python", "PythonAuthBasicProvider") };
             let answer = ask(
                 request,
-                entry,
+                detached,
+                handler,
                 |attached| Ok(vec![Object::text(attached, user)?, Object::text(attached, password)?]),
                 |answer| {
                     if answer.is_none() {
                         return Ok(raw::authn_status_AUTH_USER_NOT_FOUND);
                     }
-                    truth_or(answer, entry, &BASIC_ANSWERS).map(|answer| match answer {
+                    truth_or(answer, handler, &BASIC_ANSWERS).map(|answer| match answer {
                         Answer::Truth(true) => raw::authn_status_AUTH_GRANTED,
                         Answer::Truth(false) => raw::authn_status_AUTH_DENIED,
                         Answer::Number(number) => number,
                     })
                 },
             );
-            answer.unwrap_or(raw::authn_status_AUTH_GENERAL_ERROR) as i32
-        });
-        status as raw::authn_status
+            answer.unwrap_or(raw::authn_status_AUTH_GENERAL_ERROR)
+        })
     }
 }
 
@@ -103,34 +103,41 @@ unsafe extern "C" fn get_realm_hash(
     // SAFETY: httpd's call: the request is live, the texts are strings of it, and the place is for the result.
     unsafe {
         let (user, realm) = (bytes_at(user).unwrap_or_default(), bytes_at(realm).unwrap_or_default());
-        let status = request_entry(request, raw::authn_status_AUTH_GENERAL_ERROR as i32, |request| {
-            let entry = request.directory_config::<DirectoryConfig>().and_then(|config| config.digest_provider);
-            let Some(entry) = entry else { return unnamed("AuthDigestProvider python", "PythonAuthDigestProvider") };
+        hook::request(request, raw::authn_status_AUTH_GENERAL_ERROR, |request, detached| {
+            let handler = request.directory_config::<DirectoryConfig>().and_then(|config| config.digest_provider);
+            let Some(handler) = handler else {
+                return unnamed("AuthDigestProvider python", "PythonAuthDigestProvider");
+            };
             let answer = ask(
                 request,
-                entry,
+                detached,
+                handler,
                 |attached| Ok(vec![Object::text(attached, user)?, Object::text(attached, realm)?]),
                 |answer| {
                     if answer.is_none() {
-                        return Ok(raw::authn_status_AUTH_USER_NOT_FOUND);
+                        return Ok(Err(raw::authn_status_AUTH_USER_NOT_FOUND));
                     }
                     if !answer.is_str() {
-                        return match truth_or(answer, entry, &DIGEST_ANSWERS)? {
-                            Answer::Number(number) => Ok(number),
-                            Answer::Truth(_) => Err(wrong_answer(answer, entry, &DIGEST_ANSWERS)),
+                        return match truth_or(answer, handler, &DIGEST_ANSWERS)? {
+                            Answer::Number(number) => Ok(Err(number)),
+                            Answer::Truth(_) => Err(wrong_answer(answer, handler, &DIGEST_ANSWERS)),
                         };
                     }
                     let text = answer.to_utf8()?;
                     if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                        return Err(wrong_answer(answer, entry, &DIGEST_ANSWERS));
+                        return Err(wrong_answer(answer, handler, &DIGEST_ANSWERS));
                     }
-                    *hash = request.pool().c_string(text.to_ascii_lowercase().as_bytes()).as_ptr().cast_mut();
-                    Ok(raw::authn_status_AUTH_USER_FOUND)
+                    Ok(Ok(text.to_ascii_lowercase()))
                 },
             );
-            answer.unwrap_or(raw::authn_status_AUTH_GENERAL_ERROR) as i32
-        });
-        status as raw::authn_status
+            match answer.unwrap_or(Err(raw::authn_status_AUTH_GENERAL_ERROR)) {
+                Ok(text) => {
+                    *hash = request.pool().c_string(text.as_bytes()).as_ptr().cast_mut();
+                    raw::authn_status_AUTH_USER_FOUND
+                }
+                Err(status) => status,
+            }
+        })
     }
 }
 
@@ -145,26 +152,25 @@ unsafe extern "C" fn check_authorization(
         let Some(Requirement { handler, arguments }) = requirement.cast::<Requirement>().as_ref() else {
             return raw::authz_status_AUTHZ_GENERAL_ERROR;
         };
-        let status = request_entry(request, raw::authz_status_AUTHZ_GENERAL_ERROR as i32, |request| {
+        hook::request(request, raw::authz_status_AUTHZ_GENERAL_ERROR, |request, detached| {
             let answer = ask(
                 request,
+                detached,
                 handler,
                 |attached| arguments.iter().map(|argument| Object::str(attached, argument)).collect(),
-                |answer| {
-                    truth_or(answer, handler, &REQUIRE_ANSWERS).map(|answer| match answer {
-                        Answer::Truth(true) => raw::authz_status_AUTHZ_GRANTED,
-                        // Where users are known, it has to be said first who it is: httpd has them authenticated, and asks again.
-                        Answer::Truth(false) if request.fields().user.is_null() && request.auth_type().is_some() => {
-                            raw::authz_status_AUTHZ_DENIED_NO_USER
-                        }
-                        Answer::Truth(false) => raw::authz_status_AUTHZ_DENIED,
-                        Answer::Number(number) => number,
-                    })
-                },
+                |answer| truth_or(answer, handler, &REQUIRE_ANSWERS),
             );
-            answer.unwrap_or(raw::authz_status_AUTHZ_GENERAL_ERROR) as i32
-        });
-        status as raw::authz_status
+            match answer {
+                None => raw::authz_status_AUTHZ_GENERAL_ERROR,
+                Some(Answer::Truth(true)) => raw::authz_status_AUTHZ_GRANTED,
+                // If there is authentication, httpd authenticates the user first, and asks again.
+                Some(Answer::Truth(false)) if request.user().is_none() && request.auth_type().is_some() => {
+                    raw::authz_status_AUTHZ_DENIED_NO_USER
+                }
+                Some(Answer::Truth(false)) => raw::authz_status_AUTHZ_DENIED,
+                Some(Answer::Number(number)) => number,
+            }
+        })
     }
 }
 
@@ -198,23 +204,23 @@ const REQUIRE_ANSWERS: Answers = Answers {
     allowed: "True, False, or one of apache.AUTHZ_GRANTED, AUTHZ_DENIED, AUTHZ_DENIED_NO_USER, AUTHZ_NEUTRAL, AUTHZ_GENERAL_ERROR",
 };
 
-/// What a function may return.
+/// The allowed results of a function.
 struct Answers {
     known: &'static [u32],
     allowed: &'static str,
 }
 
-/// What a function has returned.
+/// The result of a function.
 enum Answer {
     Truth(bool),
     Number(u32),
 }
 
-/// A truth value, or one of httpd's numbers.
-fn truth_or(answer: &Object<'_>, entry: &HandlerEntry<'_>, answers: &Answers) -> Result<Answer, Raised> {
+/// A bool, or one of httpd's codes.
+fn truth_or(answer: &Object<'_>, handler: &Handler<'_>, answers: &Answers) -> Result<Answer, Raised> {
     let attached = answer.attached();
-    // A bool is an int too, so it is told by its class.
-    if answer.is_int() && !answer.is_exact_int() && answer.type_name() == "bool" {
+    // A bool is an int too.
+    if answer.is_bool() {
         return answer.is_true().map(Answer::Truth);
     }
     let number = match answer.is_int() {
@@ -222,58 +228,68 @@ fn truth_or(answer: &Object<'_>, entry: &HandlerEntry<'_>, answers: &Answers) ->
         false => None,
     };
     let known = number.and_then(|number| answers.known.iter().find(|known| i64::from(**known) == number));
-    known.map(|known| Answer::Number(*known)).ok_or_else(|| wrong_answer(answer, entry, answers))
+    known.map(|known| Answer::Number(*known)).ok_or_else(|| wrong_answer(answer, handler, answers))
 }
 
-/// The exception for what a function must not return. Of a text, only that it is one: it may be half a password.
-fn wrong_answer(answer: &Object<'_>, entry: &HandlerEntry<'_>, answers: &Answers) -> Raised {
+/// The exception for a wrong result. It does not show texts, which may be secret.
+fn wrong_answer(answer: &Object<'_>, handler: &Handler<'_>, answers: &Answers) -> Raised {
     let shown = match answer.is_int() {
         true => answer.display(),
         false => format!("an object of the class {}", answer.type_name()),
     };
-    Raised::type_error(answer.attached(), format!("'{}' must return {}, not {shown}", entry.text, answers.allowed))
+    Raised::type_error(answer.attached(), format!("'{}' must return {}, not {shown}", handler.text, answers.allowed))
 }
 
-/// A provider that is asked where no directive names its function.
-fn unnamed(provider: &str, directive: &str) -> i32 {
+/// Logs that no directive names the provider's function.
+fn unnamed(provider: &str, directive: &str) -> raw::authn_status {
     tracing::error!(
-        "MP0415: '{provider}' has no function to ask: write '{directive} module[::object]' in the same section"
+        "MP0415: '{provider}' has no function to call: write '{directive} module[::object]' in the same section"
     );
-    raw::authn_status_AUTH_GENERAL_ERROR as i32
+    raw::authn_status_AUTH_GENERAL_ERROR
 }
 
-/// Calls a function with the request and `more`; `None` when that failed, which the log says.
+/// Calls a function with the request and `more`; `None` if that failed, which is logged.
 fn ask<'r, T>(
     request: Request<'r>,
-    entry: &HandlerEntry<'r>,
+    detached: &mut Detached<'_>,
+    handler: &Handler<'r>,
     more: impl for<'i> FnOnce(Attached<'i>) -> Result<Vec<Object<'i>>, Raised>,
     read: impl for<'i> FnOnce(&Object<'i>) -> Result<T, Raised>,
 ) -> Option<T> {
     let config = request.directory_config::<DirectoryConfig>()?;
-    super::ending::expect_end_of_subrequest(request);
-    let name = interpreter_name(request, &config.settings, Some(&entry.section));
-    let (interpreter, guard) = enter(&name, || entry.describe()).ok()?;
-    let attached = guard.attached();
-    let selected = Selected { handlers: request.pool().slice(&[*entry]), extension: None };
-    let callback = Callback::begin(attached, interpreter, request, Some((entry.directive, &selected)));
-    let answered = (|| {
-        let equipment = crate::objects::equipment::equipment_of(attached, interpreter)?;
-        let lookup = Lookup::of_request(request, &config.settings);
-        let object = callback.object()?;
-        let more = more(attached)?;
-        match resolve::call(attached, equipment, &lookup, entry, &object, &more)? {
+    let name = interpreter_name(request, &config.settings, Some(&handler.section));
+    consult(request, detached, request.pool().value(*handler), &name, |running, lookup, object| {
+        let more = more(running.running.attached)?;
+        match resolve::call(&running.running, lookup, handler, object, &more)? {
             Some(answer) => read(&answer),
-            None => Err(Raised::attribute_error(attached, format!("there is no '{}'", entry.text))),
+            None => {
+                let message = format!("there is no '{}'", handler.text);
+                Err(Raised::attribute_error(running.running.attached, message))
+            }
         }
-    })();
-    let answer = match answered {
-        Ok(answer) => Some(answer),
-        Err(raised) => {
-            log_failure(attached, entry, interpreter, &raised.fetch(attached));
-            None
-        }
-    };
-    drop(callback);
-    write_printed(attached);
-    answer
+    })
+}
+
+/// Has a program say something about a request, with the request's object; `None` if that failed, which is logged.
+pub(super) fn consult<'r, T>(
+    request: Request<'r>,
+    detached: &mut Detached<'_>,
+    handler: &'r Handler<'r>,
+    interpreter: &[u8],
+    program: impl for<'c> FnOnce(&RunningForRequest<'_, 'c>, &Lookup<'r>, &Object<'c>) -> Result<T, Raised>,
+) -> Option<T> {
+    let config = request.directory_config::<DirectoryConfig>()?;
+    expect_end_of_subrequest(request);
+    let lookup = Lookup::of_request(request, &config.settings);
+    let selected = Selected { handlers: std::slice::from_ref(handler), extension: None };
+    let handlers = Some((handler.directive, &selected));
+    let done = callback::for_request(detached, request, interpreter, &|| handler.describe(), handlers, |running| {
+        let said = running.callback.object().and_then(|object| program(running, &lookup, &object));
+        let running = &running.running;
+        said.map_err(|raised| Failure { handler, running }.log(&raised.fetch(running.attached))).ok()
+    });
+    let Done { result, output, .. } = done.ok()?;
+    // The next write reports a failure.
+    let _ = output.map(|mut output| output.pass(request));
+    result
 }

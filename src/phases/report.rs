@@ -1,135 +1,141 @@
-//! Errors of handlers: one clear entry with the traceback behind it, and the page that `PythonDebug On` shows.
+//! Errors of handlers: one entry followed by the traceback, and the page of `PythonDebug On`.
 
 use std::borrow::Cow;
 
-use crate::config::HandlerEntry;
-use crate::cpython::{Attached, Exception};
-use crate::ffi::httpd as raw;
-use crate::httpd::{Level, LogScope, Output, Request, write_entry};
+use crate::config::Handler;
+use crate::cpython::Exception;
+use crate::httpd::{HttpStatus, Level, Status, write_here};
 use crate::interpreter::Interpreter;
-use crate::objects::Callback;
 
-use super::enter::SERVER_ERROR;
+use crate::objects::request::RequestCallback;
 
-/// How much of a line of an exception's text is logged, in bytes: it may hold all that a client has sent.
+use super::callback::Running;
+use super::outcome::Outcome;
+
+/// How much of a line of an exception's text is logged, in bytes: it may contain anything that a client has sent.
 const LONGEST: usize = 4000;
+
+/// A handler and its interpreter, for messages.
+pub fn described(handler: &Handler<'_>, interpreter: &Interpreter) -> String {
+    format!("{} in interpreter '{}'", handler.describe(), interpreter.display_name())
+}
 
 /// A handler that has failed.
 pub struct Failure<'a> {
-    pub request: Request<'a>,
-    pub callback: &'a Callback<'a>,
-    pub entry: &'a HandlerEntry<'a>,
-    pub interpreter: &'static Interpreter,
+    pub handler: &'a Handler<'a>,
+    pub running: &'a Running<'a>,
 }
 
 impl Failure<'_> {
     fn described(&self) -> String {
-        format!("{} in interpreter '{}'", self.entry.describe(), self.interpreter.display_name())
+        described(self.handler, self.running.interpreter)
+    }
+
+    /// What the exception of a program that makes the response means for the request.
+    pub fn outcome(&self, exception: &Exception<'_>, callback: &RequestCallback<'_>, is_shown: bool) -> Outcome {
+        let exceptions = &self.running.module_state.exceptions;
+        let attached = self.running.attached;
+        // SAFETY: the classes are this interpreter's.
+        let (gone, body) = unsafe { (exceptions.client_gone.get(attached), exceptions.body_error.get(attached)) };
+        if exception.is(&gone) {
+            return self.client_gone(exception);
+        }
+        if exception.is(&body) {
+            return self.broken_body(exception, is_shown);
+        }
+        // SAFETY: a class of CPython's.
+        let is_os_error = unsafe { exception.is_builtin(crate::ffi::python::PyExc_OSError) };
+        if is_os_error && callback.is_answered() {
+            return self.answered(exception);
+        }
+        self.report(exception, is_shown)
     }
 
     /// The client went away while it was written to: its right, and no fault of the handler's.
-    pub fn client_gone(&self, exception: &Exception<'_>) -> i32 {
+    fn client_gone(&self, exception: &Exception<'_>) -> Outcome {
         tracing::info!("MP0405: {}: {}", self.described(), summary(exception));
-        raw::DONE
+        Outcome::Over
     }
 
     /// A filter has failed, said so, and answered: the handler could not go on writing.
-    pub fn answered(&self, exception: &Exception<'_>) -> i32 {
+    fn answered(&self, exception: &Exception<'_>) -> Outcome {
         tracing::info!("MP0414: {}: {}", self.described(), summary(exception));
-        raw::DONE
+        Outcome::Over
     }
 
-    /// The request's body was cut short, badly chunked or too long, and the handler left it at that.
-    pub fn broken_body(&self, attached: Attached<'_>, exception: &Exception<'_>) -> i32 {
+    /// The request's body was cut short, badly chunked, too slow or too long, and the handler left it at that.
+    fn broken_body(&self, exception: &Exception<'_>, is_shown: bool) -> Outcome {
+        let attached = self.running.attached;
         let status = exception.value().attribute(c"status").and_then(|status| status.to_i64());
-        let status = status.map_err(|raised| raised.clear(attached)).unwrap_or_default();
-        // A handler can change the number, to one that httpd would not take for an error.
-        let status = match status as i32 {
-            raw::AP_FILTER_ERROR => raw::AP_FILTER_ERROR,
-            status @ 400..600 => status,
-            _ => raw::HTTP_BAD_REQUEST as i32,
+        let number = status.map_err(|raised| raised.clear(attached)).unwrap_or_default();
+        // A handler can set the attribute to a number that is not an error status.
+        let status = match Status::from_number(number) {
+            Some(Status::ANSWERED) => Status::ANSWERED,
+            Some(status) if HttpStatus(status.0).is_error() => status,
+            _ => Status::http(HttpStatus::BAD_REQUEST),
         };
         tracing::info!("MP0406: {}: {}; answered with {status}", self.described(), summary(exception));
-        self.finish(attached, status)
+        if !is_shown || !status.is_http() {
+            return Outcome::Failed(status);
+        }
+        let mut traceback = traceback(exception);
+        traceback.push("RequestBodyError is an OSError: the request's body could not be read to its end.".to_owned());
+        Outcome::Page { status: HttpStatus(status.0), page: page(self.handler, &traceback) }
     }
 
     /// Logs the error and decides what the client gets.
-    pub fn report(&self, attached: Attached<'_>, exception: &Exception<'_>, debug: bool) -> i32 {
-        let traceback = log_failure(attached, self.entry, self.interpreter, exception);
-        if debug { self.debug_page(attached, &traceback) } else { self.finish(attached, SERVER_ERROR) }
+    fn report(&self, exception: &Exception<'_>, is_shown: bool) -> Outcome {
+        let traceback = self.log(exception);
+        match is_shown {
+            true => Outcome::Page { status: HttpStatus::SERVER_ERROR, page: page(self.handler, &traceback) },
+            false => Outcome::Failed(Status::SERVER_ERROR),
+        }
     }
 
-    /// An error status; or, when part of a response has gone out, an end that the client can tell from a complete one.
-    fn finish(&self, attached: Attached<'_>, status: i32) -> i32 {
-        self.callback.take_back();
-        if self.request.is_response_complete() {
-            return raw::DONE;
-        }
-        if !self.request.is_response_started() {
-            self.request.discard_unsent();
-            // httpd would take a status that the handler has set for an error before this one, and not answer with its ErrorDocument.
-            self.request.set_status(self.callback.status_before());
-            return status;
-        }
-        tracing::info!(
-            "MP0407: {}: the response had begun; the connection is closed so that the client notices",
-            self.described()
-        );
-        let request = self.request;
-        attached.detach(|| request.abort_response());
-        raw::DONE
-    }
-
-    fn debug_page(&self, attached: Attached<'_>, traceback: &[String]) -> i32 {
-        self.callback.take_back();
-        if self.request.is_response_complete() {
-            return raw::DONE;
-        }
-        if self.request.is_response_started() {
-            // What follows a response of a given length would be taken for the next response.
-            if self.request.has_length() {
-                return self.finish(attached, SERVER_ERROR);
-            }
-        } else {
-            self.request.forget_body_headers();
-        }
-        self.request.set_status(SERVER_ERROR);
-        self.request.set_content_type(c"text/html");
-        let page = page(self.entry, traceback);
-        let request = self.request;
-        if attached.detach(|| Output::default().write(request, page.as_bytes(), false)).is_err() {
-            tracing::info!("MP0405: {}: the client went away before the error page was sent", self.described());
-        }
-        raw::DONE
+    /// Logs an exception of a handler; returns the traceback.
+    pub fn log(&self, exception: &Exception<'_>) -> Vec<String> {
+        let (summary, traceback) = (summary(exception), traceback(exception));
+        tracing::error!("MP0401: {} raised {summary}", self.described());
+        log_traceback(&format!("{} {}", self.handler.directive, self.handler.text), &traceback);
+        traceback
     }
 }
 
-/// Logs what a handler has raised; the traceback.
-pub fn log_failure(
-    attached: Attached<'_>,
-    entry: &HandlerEntry<'_>,
-    interpreter: &Interpreter,
-    exception: &Exception<'_>,
-) -> Vec<String> {
-    let (summary, traceback) = (summary(exception), exception.traceback());
-    // The log can be a pipe that somebody reads slowly.
-    attached.detach(|| {
-        tracing::error!(
-            "MP0401: {} in interpreter '{}' raised {summary}",
-            entry.describe(),
-            interpreter.display_name()
-        );
-        log_traceback(&format!("{} {}", entry.directive, entry.text), &traceback);
-    });
-    traceback
+/// The entries of an exception's traceback without what this module does before it calls the program's code: importing, above all.
+pub fn traceback(exception: &Exception<'_>) -> Vec<String> {
+    without_own_frames(exception.traceback())
 }
 
-/// What `PythonDebug On` shows the client.
-pub fn page(entry: &HandlerEntry<'_>, traceback: &[String]) -> String {
-    titled_page(&format!("{} {}", entry.directive, entry.text), traceback)
+/// Leaves out the first frames of each traceback as long as they are the library's own, which nobody has called, or of Python's import.
+fn without_own_frames(entries: Vec<String>) -> Vec<String> {
+    const OWN: [&str; 2] = [concat!("  File \"", env!("MOD_PYTHON_LIBRARY_PATH"), "_"), "  File \"<frozen importlib"];
+    let is_own = |entry: &str| OWN.iter().any(|own| entry.starts_with(own));
+    let mut kept = Vec::with_capacity(entries.len());
+    let mut entries = entries.into_iter().peekable();
+    while let Some(entry) = entries.next() {
+        let is_first_line = entry.starts_with("Traceback (most recent call last):");
+        kept.push(entry);
+        if !is_first_line {
+            continue;
+        }
+        let mut own = Vec::new();
+        while let Some(frame) = entries.next_if(|entry| is_own(entry)) {
+            own.push(frame);
+        }
+        // An error of the library's own is shown as it is.
+        if !entries.peek().is_some_and(|entry| entry.starts_with("  File ")) {
+            kept.append(&mut own);
+        }
+    }
+    kept
 }
 
-/// The same, for what is no handler.
+/// The page of `PythonDebug On`.
+pub fn page(handler: &Handler<'_>, traceback: &[String]) -> String {
+    titled_page(&format!("{} {}", handler.directive, handler.text), traceback)
+}
+
+/// The same with any title.
 pub fn titled_page(title: &str, traceback: &[String]) -> String {
     let mut page = format!("\n<pre>\nMod_python error: \"{}\"\n\n", escape(title));
     for line in traceback.iter().flat_map(|entry| entry.lines()) {
@@ -139,7 +145,7 @@ pub fn titled_page(title: &str, traceback: &[String]) -> String {
     page + "</pre>\n"
 }
 
-/// What an exception says, in one line that is not too long.
+/// An exception in one line of limited length.
 pub fn summary(exception: &Exception<'_>) -> String {
     shortened(&exception.summary()).into_owned()
 }
@@ -147,7 +153,7 @@ pub fn summary(exception: &Exception<'_>) -> String {
 /// Logs the lines of a traceback.
 pub fn log_traceback(prefix: &str, traceback: &[String]) {
     for line in traceback.iter().flat_map(|entry| entry.lines()) {
-        write_entry(LogScope::current(), Level::ERR, &format!("{prefix}: {}", shortened(line)));
+        write_here(Level::ERR, &format!("{prefix}: {}", shortened(line)));
     }
 }
 
@@ -168,6 +174,29 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_traceback_begins_with_the_programs_own_code() {
+        let own = concat!("  File \"", env!("MOD_PYTHON_LIBRARY_PATH"), "_importing.py\", line 1, in load\n    x");
+        let public = concat!("  File \"", env!("MOD_PYTHON_LIBRARY_PATH"), "publisher.py\", line 1, in handler");
+        let (first, import) =
+            ("Traceback (most recent call last):", "  File \"<frozen importlib._bootstrap>\", line 1, in x");
+        let (user, error) = ("  File \"/srv/site.py\", line 2, in <module>", "ZeroDivisionError: division by zero");
+        for (given, expected) in [
+            (&[first, own, import, user, own, error][..], &[first, user, own, error][..]),
+            (&[first, own, error], &[first, own, error]),
+            (&[first, public, user, error], &[first, public, user, error]),
+            (
+                &[first, own, user, error, "", first, own, own, user, error],
+                &[first, user, error, "", first, user, error],
+            ),
+            (&["SyntaxError: x"], &["SyntaxError: x"]),
+            (&[first, own, "    SyntaxError: x"], &[first, own, "    SyntaxError: x"]),
+        ] {
+            let given = given.iter().map(|entry| (*entry).to_owned()).collect();
+            assert_eq!(without_own_frames(given), expected);
+        }
+    }
 
     #[test]
     fn a_text_that_is_too_long_says_so() {

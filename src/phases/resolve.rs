@@ -1,53 +1,44 @@
-//! From a handler's text to what is called: found once in its module, and kept until the module changes.
+//! Finding the callable of a handler: once in its module, then in the cache until the module changes.
 
-use crate::config::{HandlerEntry, PathExpression, Settings};
+use crate::config::{Application, Flag, Handler, Settings, Source};
 use crate::cpython::{Attached, Object, Raised};
-use crate::httpd::{self, Request};
-use crate::objects::Equipment;
-use crate::objects::equipment::{CachedHandler, Resolved};
+use crate::httpd::{self, Request, field};
+use crate::objects::module_state::ModuleState;
+use crate::process::time;
 
-/// How often a module's file is looked at, in microseconds (as httpd counts time).
-const CHECK_INTERVAL: i64 = 1_000_000;
+use super::callback::Running;
+use super::handler_cache::{self, HandlerCache, Target};
 
-/// What is called for a handler.
-pub enum Target<'i> {
-    Callable(Object<'i>),
-    /// The module: the path goes through a class, of which each request gets an instance.
-    PerRequest(Object<'i>),
-    /// The module has no such function, and need not have it.
-    Missing,
-}
-
-/// What a handler is looked up with.
+/// The data for looking up a handler.
 pub struct Lookup<'a> {
-    /// The request's file, which a pattern's directory follows from.
+    /// The request's file, for the directory of a section with a pattern.
     pub filename: Option<&'a [u8]>,
-    /// The time, in microseconds, as of the request's beginning.
+    /// The time at which the request began, in microseconds.
     pub now: i64,
     pub settings: &'a Settings<'a>,
 }
 
 impl<'a> Lookup<'a> {
     pub fn of_request(request: Request<'a>, settings: &'a Settings<'a>) -> Self {
-        Self { filename: request.filename(), now: request.fields().request_time, settings }
+        Self { filename: request.filename(), now: field!(request, request_time), settings }
     }
 }
 
-/// Finds a handler and calls it with `argument` and `more`; `None` if it is missing and may be.
+/// Finds a handler and calls it with `argument` and `more`; `None` if it is missing and that is allowed.
 pub fn call<'i>(
-    attached: Attached<'i>,
-    equipment: &Equipment,
+    running: &Running<'i>,
     lookup: &Lookup<'_>,
-    entry: &HandlerEntry<'_>,
+    handler: &Handler<'_>,
     argument: &Object<'i>,
     more: &[Object<'i>],
 ) -> Result<Option<Object<'i>>, Raised> {
-    let callable = match resolve(attached, equipment, lookup, entry)? {
+    let attached = running.attached;
+    let callable = match resolve(running, lookup, handler)? {
         Target::Callable(callable) => callable,
-        Target::PerRequest(module) => instantiate(&module, entry.object, argument)?,
+        Target::PerRequest(module) => instantiate(&module, handler.object, argument)?,
         Target::Missing => return Ok(None),
     };
-    if lookup.settings.pdb() && is_one_process() {
+    if lookup.settings.is_on(Flag::Pdb) && is_one_process() {
         let debugging = Object::import(attached, c"mod_python._debugging")?;
         let arguments = std::iter::once(&callable).chain([argument]).chain(more);
         return debugging.attribute(c"run")?.call_with(arguments).map(Some);
@@ -59,91 +50,38 @@ pub fn call<'i>(
     .map(Some)
 }
 
-/// Whether httpd was started with `-DONE_PROCESS` or with `-X` (which is `-DDEBUG`), and so has a terminal for a debugger.
+/// Whether httpd was started with `-DONE_PROCESS` or with `-X` (which is `-DDEBUG`), so that there is a terminal for a debugger.
 fn is_one_process() -> bool {
     [c"ONE_PROCESS", c"DEBUG"].into_iter().any(httpd::configuration::is_defined)
 }
 
-/// Finds a handler, importing its module if need be.
-fn resolve<'i>(
-    attached: Attached<'i>,
-    equipment: &Equipment,
-    lookup: &Lookup<'_>,
-    entry: &HandlerEntry<'_>,
-) -> Result<Target<'i>, Raised> {
+/// Finds a handler, and imports its module if that is needed.
+fn resolve<'i>(running: &Running<'i>, lookup: &Lookup<'_>, handler: &Handler<'_>) -> Result<Target<'i>, Raised> {
     let Lookup { settings, now, .. } = *lookup;
-    let key = entry.fingerprint ^ settings.path.map_or(0, |path| path.fingerprint) ^ u64::from(entry.silent);
-    let reload = settings.auto_reload();
-    let known = equipment.handlers.with(attached, |handlers| {
-        let cached = handlers.get_mut(&key).filter(|cached| is_same(cached, entry, settings.path))?;
-        if reload && now - cached.checked >= CHECK_INTERVAL {
-            // This thread looks; others go on with what is known.
-            cached.checked = now;
-            return None;
-        }
-        // SAFETY: kept by this interpreter's own cache.
-        Some(unsafe {
-            match &cached.resolved {
-                Resolved::Callable(kept) => Target::Callable(kept.get(attached)),
-                Resolved::PerRequest(kept) => Target::PerRequest(kept.get(attached)),
-                Resolved::Missing => Target::Missing,
-            }
-        })
-    });
-    if let Some(target) = known {
-        return Ok(target);
+    let cache = HandlerCache::of(running.interpreter);
+    let key = handler_cache::key(handler, settings, lookup.filename);
+    if let Some(known) = cache.find(running.attached, key, settings.is_on(Flag::AutoReload), now) {
+        return Ok(known);
     }
-    let target = find(attached, equipment, lookup, entry)?;
-    let resolved = match &target {
-        Target::Callable(object) => Resolved::Callable(object.clone().keep()),
-        Target::PerRequest(module) => Resolved::PerRequest(module.clone().keep()),
-        Target::Missing => Resolved::Missing,
-    };
-    let cached = CachedHandler {
-        resolved,
-        // After the import, which keeps to its own interval by the clock.
-        checked: httpd::time_now(),
-        module: entry.module.into(),
-        object: entry.object.into(),
-        path: settings.path.map(|path| path.text.into()),
-        directory: entry.section.directory().map(Into::into),
-    };
-    let old = equipment.handlers.with(attached, |handlers| handlers.insert(key, cached));
-    if let Some(CachedHandler { resolved: Resolved::Callable(kept) | Resolved::PerRequest(kept), .. }) = old {
-        // SAFETY: made in this interpreter; released outside of the cache's lock, since it may run Python code.
-        unsafe { kept.release(attached) };
-    }
+    let target = find(running.attached, running.module_state, lookup, handler).inspect_err(|_| cache.doubt(key))?;
+    // After the import, which keeps to its own interval by the clock.
+    cache.keep(running.attached, key, &target, time::now());
     Ok(target)
-}
-
-fn is_same(cached: &CachedHandler, entry: &HandlerEntry<'_>, path: Option<PathExpression<'_>>) -> bool {
-    *cached.module == *entry.module
-        && *cached.object == *entry.object
-        && cached.path.as_deref() == path.map(|path| path.text)
-        && cached.directory.as_deref() == entry.section.directory()
 }
 
 fn find<'i>(
     attached: Attached<'i>,
-    equipment: &Equipment,
+    module_state: &ModuleState,
     lookup: &Lookup<'_>,
-    entry: &HandlerEntry<'_>,
+    handler: &Handler<'_>,
 ) -> Result<Target<'i>, Raised> {
     let settings = lookup.settings;
-    match settings.path {
-        Some(path) => use_path(attached, equipment, path.text)?,
-        None if !entry.section.is_location() => {
-            if let Some(directory) = entry.section.directory_for(lookup.filename) {
-                add_directory(attached, &directory)?;
-            }
-        }
-        None => {}
-    }
-    let module = import(attached, equipment, entry.module, settings)?;
-    let mut parts = entry.object.split('.');
+    let directory = prepare_path(attached, module_state, lookup, handler)?;
+    let module = import(attached, module_state, handler.module, settings, directory.as_ref())?;
+    let mut parts = handler.object.split('.');
     let first = attribute(&module, &module, parts.next().unwrap_or_default());
     let mut object = match first {
-        Err(raised) if entry.silent => {
+        Err(raised) if handler.silent => {
             let exception = raised.fetch(attached);
             // SAFETY: a class of CPython's.
             return match unsafe { exception.is_builtin(crate::ffi::python::PyExc_AttributeError) } {
@@ -162,42 +100,101 @@ fn find<'i>(
     Ok(Target::Callable(object))
 }
 
-/// Imports a module, or imports it again if it has changed (`apache.import_module`).
+/// Has `sys.path` be what the handler's place in the configuration says; the directory that it has added, as Python has it.
+fn prepare_path<'i>(
+    attached: Attached<'i>,
+    module_state: &ModuleState,
+    lookup: &Lookup<'_>,
+    handler: &Handler<'_>,
+) -> Result<Option<Object<'i>>, Raised> {
+    let directory = match lookup.settings.path {
+        Some(path) => {
+            use_path(attached, module_state, path.text)?;
+            None
+        }
+        None if handler.section.is_location() => None,
+        None => handler.section.directory_for(lookup.filename),
+    };
+    directory.map(|directory| add_directory(attached, &directory)).transpose()
+}
+
+/// Finds an application, loading its module or file if need be.
+pub fn application<'i>(
+    running: &Running<'i>,
+    lookup: &Lookup<'_>,
+    application: &Application<'_>,
+) -> Result<Object<'i>, Raised> {
+    let (attached, settings, handler) = (running.attached, lookup.settings, &application.handler);
+    let cache = HandlerCache::of(running.interpreter);
+    let is_reloading = settings.is_on(Flag::AutoReload);
+    let key = handler_cache::key(handler, settings, lookup.filename);
+    if let Some(Target::Callable(known)) = cache.find(attached, key, is_reloading, lookup.now) {
+        return Ok(known);
+    }
+    let directory = prepare_path(attached, running.module_state, lookup, handler)?;
+    let place = match application.source {
+        Source::Module => handler.module.as_bytes(),
+        Source::File(path) | Source::Script(path) => path.to_bytes(),
+    };
+    let found = Object::import(attached, c"mod_python._applications")?.attribute(c"load")?.call([
+        &Object::file_name(attached, place)?,
+        &Object::str(attached, application.source.prefix())?,
+        &Object::str(attached, handler.object)?,
+        &Object::bool(attached, application.options.is_factory),
+        &Object::str(attached, application.options.path.unwrap_or_default())?,
+        &Object::bool(attached, is_reloading),
+        &Object::bool(attached, settings.is_on(Flag::Debug)),
+        &directory.unwrap_or_else(|| Object::none(attached)),
+        &path_text(attached, settings)?,
+    ]);
+    let found = found.inspect_err(|_| cache.doubt(key))?;
+    let target = Target::Callable(found.clone());
+    cache.keep(attached, key, &target, time::now());
+    Ok(found)
+}
+
+/// Imports a module, or imports it again if it has changed: that of the directory if it has one of that name.
 pub fn import<'i>(
     attached: Attached<'i>,
-    equipment: &Equipment,
+    module_state: &ModuleState,
     module: &str,
     settings: &Settings<'_>,
+    directory: Option<&Object<'i>>,
 ) -> Result<Object<'i>, Raised> {
     let name = Object::str(attached, module)?;
-    let reload = Object::bool(attached, settings.auto_reload());
-    let log = Object::bool(attached, settings.debug());
-    // SAFETY: the equipment is this interpreter's.
-    unsafe { equipment.import_module.get(attached) }.call([&name, &reload, &log])
+    let reload = Object::bool(attached, settings.is_on(Flag::AutoReload));
+    let log = Object::bool(attached, settings.is_on(Flag::Debug));
+    // SAFETY: the library is this interpreter's.
+    let import = unsafe { module_state.library(attached)?.import_for_handler.get(attached) };
+    import.call([&name, &reload, &log, directory.unwrap_or(&Object::none(attached)), &path_text(attached, settings)?])
+}
+
+/// The text of the `PythonPath` in effect, or None.
+fn path_text<'i>(attached: Attached<'i>, settings: &Settings<'_>) -> Result<Object<'i>, Raised> {
+    match settings.path {
+        Some(path) => Object::str(attached, path.text),
+        None => Ok(Object::none(attached)),
+    }
 }
 
 /// Evaluates a `PythonPath`, once for each text and interpreter.
-pub fn use_path(attached: Attached<'_>, equipment: &Equipment, text: &str) -> Result<(), Raised> {
+pub fn use_path(attached: Attached<'_>, module_state: &ModuleState, text: &str) -> Result<(), Raised> {
     let text = Object::str(attached, text)?;
-    // SAFETY: the equipment is this interpreter's.
-    unsafe { equipment.use_python_path.get(attached) }.call([&text]).map(drop)
+    // SAFETY: the library is this interpreter's.
+    unsafe { module_state.library(attached)?.use_python_path.get(attached) }.call([&text]).map(drop)
 }
 
-/// Puts a directory at the front of `sys.path`, unless it is in it.
-fn add_directory(attached: Attached<'_>, directory: &[u8]) -> Result<(), Raised> {
+/// Puts a directory at the front of `sys.path`, unless it is in it; the directory as Python has it.
+fn add_directory<'i>(attached: Attached<'i>, directory: &[u8]) -> Result<Object<'i>, Raised> {
     let path = Object::import(attached, c"sys")?.attribute(c"path")?;
-    // SAFETY: attached; the bytes are copied.
-    let directory = unsafe {
-        use crate::ffi::python as py;
-        Object::owned(attached, py::PyUnicode_DecodeFSDefaultAndSize(directory.as_ptr().cast(), directory.len() as _))?
-    };
+    let directory = Object::file_name(attached, directory)?;
     if !path.call_method(c"__contains__", [&directory])?.is_true()? {
         path.call_method(c"insert", [&Object::int(attached, 0)?, &directory])?;
     }
-    Ok(())
+    Ok(directory)
 }
 
-/// The object of a handler whose path goes through a class: the class is called with the request.
+/// The callable of a handler whose path contains a class, which is called with the request.
 fn instantiate<'i>(module: &Object<'i>, path: &str, argument: &Object<'i>) -> Result<Object<'i>, Raised> {
     let mut object = module.clone();
     for (index, part) in path.split('.').enumerate() {
@@ -221,7 +218,7 @@ fn attribute<'i>(module: &Object<'i>, parent: &Object<'i>, name: &str) -> Result
             raised.clear(attached);
             "without a file".into()
         });
-        // A property on the way can have failed by itself.
+        // It may be the error of a property on the path.
         Raised::attribute_error(attached, format!("module '{file}' contains no '{name}'")).caused_by(exception)
     })
 }

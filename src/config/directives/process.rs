@@ -1,117 +1,88 @@
-//! What directives say about the child as a whole.
+//! Directives for the whole child.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::CStr;
+use std::path::PathBuf;
 
-use crate::httpd::bytes_at;
-use crate::interpreter::{Gil, MAIN};
+use crate::interpreter::Venv;
 
-use super::reading::{Message, Parameters, Reading, read};
+use super::Outcome;
+use super::reading::Reading;
+use crate::config::error::ConfigError;
+use crate::config::generation::Folder;
 use crate::config::records::Import;
 
-/// # Safety
-/// A command function of httpd's.
-pub(super) unsafe extern "C" fn python_import(
-    parameters: Parameters,
-    record: *mut c_void,
-    what: *const c_char,
-    interpreter: *const c_char,
-) -> Message {
-    // SAFETY: a command function.
-    unsafe {
-        read(parameters, record, |reading| {
-            let what = reading.text(what)?;
-            let (module, function) = match what.split_once("::") {
-                None => (what, None),
-                Some((module, function)) => (module, Some(function)),
-            };
-            let is_name = |name: &str| name.split('.').all(|part| !part.is_empty() && !part.contains(['/', ':']));
-            let interpreter = reading.pool().slice(bytes_at(interpreter).unwrap_or_default());
-            if !is_name(module) || !function.is_none_or(is_name) {
-                return Err(format!(
-                    "MP0208: PythonImport: '{what}' is not understood: write module or module::function, both dotted Python names, and then the name of the interpreter"
-                ));
-            }
-            let origin = reading.origin();
-            let Some(generation) = reading.generation() else {
-                return Ok(());
-            };
-            generation.uses_python = true;
-            generation.imports += 1;
-            let import = Import { module, function, interpreter, origin, order: generation.imports };
-            let pool = reading.pool();
-            let record = reading.server_record();
-            record.imports = pool.slice(&[record.imports, &[import]].concat());
-            Ok(())
-        })
-    }
-}
-
-/// # Safety
-/// A command function of httpd's.
-pub(super) unsafe extern "C" fn python_optimize(parameters: Parameters, record: *mut c_void, on: c_int) -> Message {
-    // SAFETY: a command function.
-    unsafe {
-        read(parameters, record, |reading| {
-            // One setting for the process: On in one place is not undone by Off in another.
-            if let Some(generation) = reading.generation() {
-                generation.optimize |= on != 0;
-            }
-            Ok(())
-        })
-    }
-}
-
-/// # Safety
-/// A command function of httpd's.
-pub(super) unsafe extern "C" fn python_interpreter_options(
-    parameters: Parameters,
-    record: *mut c_void,
-    count: c_int,
-    words: *const *mut c_char,
-) -> Message {
-    // SAFETY: a command function; the words are `count` strings.
-    unsafe {
-        read(parameters, record, |reading| {
-            let words = (0..count.max(0) as usize)
-                .map(|index| reading.text(*words.add(index)))
-                .collect::<Result<Vec<_>, _>>()?;
-            let Some((name, settings)) = words.split_first().filter(|(_, settings)| !settings.is_empty()) else {
-                return Err(format!(
-                    "MP0209: PythonInterpreterOptions takes an interpreter's name or *, then key=value …: {ALLOWED}"
-                ));
-            };
-            settings.iter().try_for_each(|setting| interpreter_option(reading, name, setting))
-        })
-    }
-}
-
-const ALLOWED: &str = "the keys are gil=shared|own";
-
-fn interpreter_option(reading: &Reading<'_>, name: &str, setting: &str) -> Result<(), String> {
-    let gil = match setting.split_once('=') {
-        Some(("gil", "shared")) => Gil::Shared,
-        Some(("gil", "own")) => Gil::Own,
-        Some(("gil", value)) => {
-            return Err(format!("MP0209: PythonInterpreterOptions {name}: gil={value} is not a mode: {ALLOWED}"));
-        }
-        _ => return Err(format!("MP0209: PythonInterpreterOptions {name}: '{setting}' is not known: {ALLOWED}")),
+/// `PythonImport module[::function] interpreter`
+pub(super) fn import(reading: &mut Reading<'_>, what: &CStr, interpreter: &CStr) -> Outcome {
+    let what = reading.text(what)?;
+    let (module, function) = match what.split_once("::") {
+        None => (what, None),
+        Some((module, function)) => (module, Some(function)),
     };
-    if gil == Gil::Own && !Gil::OWN_SUPPORTED {
-        return Err(format!(
-            "MP0210: PythonInterpreterOptions {name} gil=own: an interpreter with a GIL of its own needs Python 3.12 or later; this module was built for Python {}",
-            env!("MOD_PYTHON_PY_VERSION")
-        ));
+    let is_name = |name: &str| name.split('.').all(|part| !part.is_empty() && !part.contains(['/', ':']));
+    if !is_name(module) || !function.is_none_or(is_name) {
+        return Err(ConfigError::NotAnImport(what.to_owned()));
     }
-    if gil == Gil::Own && name.as_bytes() == MAIN {
-        return Err("MP0211: PythonInterpreterOptions main_interpreter gil=own: the main interpreter's GIL is the shared one; give the handler an interpreter of another name".into());
-    }
+    let interpreter = reading.pool().slice(interpreter.to_bytes());
+    let origin = reading.origin();
     let Some(generation) = reading.generation() else {
         return Ok(());
     };
-    let key = (name != "*").then_some(name.as_bytes());
-    generation.gil.set(key, gil).map_err(|known| {
-        format!(
-            "MP0212: PythonInterpreterOptions {name} gil={gil} contradicts the gil={known} that was given for the same name before: an interpreter is shared by all servers that name it, so keep one of the two"
-        )
-    })
+    generation.uses_python = true;
+    generation.imports += 1;
+    let import = Import { module, function, interpreter, origin, order: generation.imports };
+    let pool = reading.pool();
+    let record = reading.server_record();
+    record.imports = pool.slice(&[record.imports, &[import]].concat());
+    Ok(())
+}
+
+/// `PythonOptimize On|Off`: one setting for the process. It is on if it is On anywhere.
+pub(super) fn optimize(reading: &mut Reading<'_>, is_on: bool) -> Outcome {
+    if let Some(generation) = reading.generation() {
+        generation.optimization = generation.optimization.max(if is_on { 2 } else { 0 });
+    }
+    Ok(())
+}
+
+/// `PythonHome DIR`: a prefix that has this Python's standard library, or a virtual environment.
+pub(super) fn home(reading: &mut Reading<'_>, folder: &CStr) -> Outcome {
+    if reading.is_in_virtual_host() {
+        return Err(ConfigError::HomeInVirtualHost);
+    }
+    let folder = reading.text(folder)?;
+    let said = format!("PythonHome {folder}");
+    let venv = Venv::new(reading.absolute(folder)?);
+    let folder = venv.folder().to_owned();
+    let (venv, needs) = match Venv::is_in(&folder) {
+        true => {
+            venv.check().map_err(|error| ConfigError::Venv { said: said.clone(), error })?;
+            let needs = venv.needs();
+            (Some(venv), needs)
+        }
+        false => (None, vec![standard_library(&folder).ok_or_else(|| ConfigError::NotAHome(folder.clone()))?]),
+    };
+    let place = reading.origin().to_string();
+    let Some(generation) = reading.generation() else {
+        return Ok(());
+    };
+    let known = match &generation.interpreters.home {
+        Some(known) => Some(known.folder().to_owned()),
+        None => generation.home.clone(),
+    };
+    if let Some(known) = known.filter(|known| *known != folder) {
+        return Err(ConfigError::TwoHomes { folder, known });
+    }
+    generation.folders.push(Folder { said, place, needs });
+    match venv {
+        Some(_) => generation.interpreters.home = venv,
+        None => generation.home = Some(folder),
+    }
+    Ok(())
+}
+
+/// The first module that Python reads from its standard library, under a prefix.
+fn standard_library(prefix: &str) -> Option<PathBuf> {
+    let in_folder =
+        |name: &str| PathBuf::from(format!("{prefix}/{name}/python{}/os.py", env!("MOD_PYTHON_PY_VERSION")));
+    ["lib", "lib64"].into_iter().map(in_folder).find(|file| file.is_file())
 }

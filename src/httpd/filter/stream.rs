@@ -1,20 +1,20 @@
-//! What a filter takes in and gives out, from call to call.
+//! The data of a filter, from call to call: its input and its output.
 
 use std::ptr;
 
 use crate::ffi::httpd as raw;
 use crate::httpd::brigade::Brigade;
-use crate::httpd::{Request, StreamError};
+use crate::httpd::{AprStatus, HttpStatus, Request, StreamError, field};
 
 use super::{Asked, CHUNK, Direction, Filter};
 
-/// How much is collected for one `read` without a size, and given out before it is passed on, in bytes.
+/// How much a `read` without a size returns at most, and how much output is collected before it is passed on, in bytes.
 pub const PIECE: usize = 1024 * 1024;
 
-/// What `read` has found.
+/// The result of `read`.
 #[derive(Debug, PartialEq)]
 pub enum Read {
-    /// Some bytes, never none.
+    /// At least one byte.
     Data(Vec<u8>),
     /// Nothing at the moment.
     Nothing,
@@ -22,24 +22,30 @@ pub enum Read {
     End,
 }
 
-/// The stream through one filter: what has come and not been read, what was written and not passed on.
+/// The stream through one filter: what has not been read, and what was written and not passed on.
 pub struct Stream {
     direction: Direction,
-    /// It is a part of another filter's output, whose end is not its own.
+    /// It is a part of another filter's output, and does not end that.
     within: bool,
     unread: Brigade,
     written: Brigade,
-    /// How much of `written` is data, in bytes, as far as that is counted.
+    /// How much data is in `written`, in bytes, as far as that is known.
     waiting: usize,
-    /// The end has come, and was read.
+    /// The end was read.
     ended: bool,
-    /// The end was given out: nothing goes behind it.
+    /// The end was written: nothing can follow it.
     closed: bool,
-    /// Something was taken of what has come since `begin`.
+    /// Something was read since `begin`.
     consumed: bool,
-    /// `read` has said that there is nothing, to let the filter return.
+    /// The next filter was asked since `begin`, and had nothing.
+    found_nothing: bool,
+    /// Something was read, in any call.
+    has_taken: bool,
+    /// Something was written, in any call: data, the end, or a flush.
+    has_given: bool,
+    /// `read` has returned nothing, to make the filter return.
     paused: bool,
-    /// What comes could not be read.
+    /// The input could not be read.
     unreadable: bool,
     /// How an input filter was asked.
     asked: Option<Asked>,
@@ -56,13 +62,16 @@ impl Stream {
             ended: false,
             closed: false,
             consumed: false,
+            found_nothing: false,
+            has_taken: false,
+            has_given: false,
             paused: false,
             unreadable: false,
             asked: None,
         }
     }
 
-    /// For a program that writes in the midst of another filter's output.
+    /// For a program that writes to another filter's output.
     pub fn within(output: Brigade, request: Request<'_>) -> Self {
         Self { written: output, within: true, ..Self::new(Direction::Output, request) }
     }
@@ -75,14 +84,20 @@ impl Stream {
         self.closed
     }
 
-    /// Whether the end has come and was read.
+    /// Whether the end was read.
     pub fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Whether the program has taken anything of what has come since `begin`.
+    /// Whether the program has read anything since `begin`.
     pub fn has_consumed(&self) -> bool {
         self.consumed
+    }
+
+    /// Whether the program has asked for more since `begin`, and there was nothing, not even the end: httpd's filters return that for
+    /// a body that they have refused.
+    pub fn has_found_nothing(&self) -> bool {
+        self.found_nothing
     }
 
     /// Whether a response could not be read.
@@ -92,47 +107,55 @@ impl Stream {
 
     /// Another call of the filter's program begins.
     pub fn begin(&mut self, asked: Option<Asked>) {
-        // Who has asked for everything gets it at once.
+        // A caller that asks for everything gets it at once.
         let takes_all = asked.is_some_and(|asked| asked.mode == raw::ap_input_mode_t_AP_MODE_EXHAUSTIVE);
-        (self.consumed, self.paused, self.asked) = (false, takes_all, asked.map(Asked::of_bytes));
+        (self.consumed, self.found_nothing) = (false, false);
+        (self.paused, self.asked) = (takes_all, asked.map(Asked::of_bytes));
     }
 
-    /// Takes over what an output filter was called with.
+    /// Takes the buckets that an output filter was called with.
     pub fn receive(&mut self, brigade: Brigade) {
         self.unread.take_all(brigade);
     }
 
-    /// Whether something is left to be read, be it the end.
+    /// Whether something is left to be read, the end included.
     pub fn has_unread(&self) -> bool {
         !self.unread.is_empty()
     }
 
-    /// Whether something is ready to be passed on.
+    /// Whether something was written that can be passed on.
     pub fn has_written(&self) -> bool {
         !self.written.is_empty()
     }
 
-    /// Moves along what says something about the stream rather than being part of it, as far as it stands in front: errors,
-    /// flushes. True if the data in front of a flush is to be passed on.
+    /// Moves metadata buckets (errors, flushes) before the next data to the output. True if there was a flush, and what was written before it is
+    /// to be passed on.
+    ///
+    /// A flush is dropped while the filter has read something and written nothing: there is nothing to pass on, and it would send the
+    /// headers, which the filter may still set.
     pub fn forward_metadata(&mut self) -> bool {
         let mut flush = false;
         while let Some(bucket) = self.unread.first().filter(|bucket| bucket.is_metadata() && !bucket.is_end()) {
+            if bucket.is_flush() && self.has_taken && !self.has_given {
+                bucket.delete();
+                continue;
+            }
             flush |= bucket.is_flush();
             bucket.move_to(self.written);
         }
         flush
     }
 
-    /// Reads at most `most` bytes, a line of them if `line`; without a size, what there is, up to a megabyte. May block.
+    /// Reads at most `most` bytes, with `line` up to the end of a line; without a size, what there is, up to a megabyte. May block.
     ///
-    /// It stops in front of everything that is not data, and waits for no more of a body when it has some, unless for a line's end.
+    /// It stops before every bucket that is not data. When it has some data of a body it does not wait for more, except for the end of a line.
     pub fn read(&mut self, filter: Filter<'_>, most: Option<usize>, line: bool) -> Result<Read, StreamError> {
         let limit = most.unwrap_or(PIECE);
         if self.ended {
             self.consumed = true;
             return Ok(Read::End);
         }
-        // A program that copies until there is nothing would collect the whole body: it is let go once.
+        // A program that copies until there is nothing would collect the whole body: it is made to return once.
         if self.direction == Direction::Input && self.waiting >= PIECE && !self.paused {
             self.paused = true;
             return Ok(Read::Nothing);
@@ -160,12 +183,12 @@ impl Stream {
                 bucket.move_to(self.written);
                 continue;
             }
-            self.consumed = true;
+            (self.consumed, self.has_taken) = (true, true);
             let block = self.asked.map_or(raw::apr_read_type_e_APR_NONBLOCK_READ, |asked| asked.block);
             let mut taken = bucket.take(limit - data.len(), line, block, &mut data);
-            // A response that comes bit by bit, from a program say: whoever reads as it comes has what is there, and nobody waits
-            // for the next bit with what was written before it.
-            if self.direction == Direction::Output && taken.is_err_and(is_again) {
+            // A response that comes slowly, for example from a CGI program: a read without a size returns what there is, and what was
+            // written is sent before waiting for more.
+            if self.direction == Direction::Output && taken == Err(AprStatus::AGAIN) {
                 if most.is_none() && !line && !data.is_empty() {
                     break;
                 }
@@ -177,7 +200,7 @@ impl Stream {
             match taken {
                 Ok(true) => break,
                 Ok(false) => {}
-                Err(status) if is_again(status) => break,
+                Err(AprStatus::AGAIN) => break,
                 Err(status) => {
                     self.unreadable = self.direction == Direction::Output;
                     return Err(failure(filter, status));
@@ -187,21 +210,25 @@ impl Stream {
         Ok(if data.is_empty() && limit > 0 { Read::Nothing } else { Read::Data(data) })
     }
 
-    /// Asks the next input filter for more, as this one was asked; whether there is any.
+    /// Asks the next input filter for more, as this one was asked; returns whether there is any.
     fn fetch(&mut self, filter: Filter<'_>) -> Result<bool, StreamError> {
         let Some(asked) = self.asked else { return Ok(false) };
         match filter.fetch(self.unread, asked) {
-            0 => Ok(!self.unread.is_empty()),
-            status if is_again(status) => Ok(false),
+            AprStatus::SUCCESS => {
+                self.found_nothing = self.unread.is_empty();
+                Ok(!self.found_nothing)
+            }
+            AprStatus::AGAIN => Ok(false),
             status => Err(failure(filter, status)),
         }
     }
 
-    /// Gives out bytes; of a response, passes them on when they are many. May block.
+    /// Writes bytes; those of a response are passed on when there is a megabyte. May block.
     pub fn write(&mut self, filter: Filter<'_>, data: &[u8]) -> Result<(), StreamError> {
         if !data.is_empty() {
-            self.written.append_copy(data);
+            self.written.append_large_copy(data).map_err(StreamError::Failed)?;
             self.waiting += data.len();
+            self.has_given = true;
         }
         match self.direction == Direction::Output && self.waiting >= PIECE {
             true => self.pass_written(filter),
@@ -209,18 +236,19 @@ impl Stream {
         }
     }
 
-    /// Passes on what was written, and has the filters behind do the same. May block.
+    /// Passes on what was written, with a flush for the next filters. May block.
     pub fn flush(&mut self, filter: Filter<'_>) -> Result<(), StreamError> {
         match self.direction {
             Direction::Input => Ok(()),
             Direction::Output => {
+                self.has_given = true;
                 self.written.append_flush();
                 self.pass_written(filter)
             }
         }
     }
 
-    /// Gives out the end. May block.
+    /// Writes the end. May block.
     pub fn close(&mut self, filter: Filter<'_>) -> Result<(), StreamError> {
         if self.closed {
             return Ok(());
@@ -239,8 +267,8 @@ impl Stream {
         }
     }
 
-    /// Leaves the rest of a body unread: it must not be taken for the next request on the connection. What has come is dropped;
-    /// if that is not all, the connection ends with this request.
+    /// Discards the rest of a body: it must not be taken for the next request on the connection. If it has not arrived completely,
+    /// the connection is closed after this request.
     fn leave_body(&mut self, filter: Filter<'_>) {
         let Some(request) = filter.request().filter(|_| !self.ended) else { return };
         let asked = Asked {
@@ -258,15 +286,15 @@ impl Stream {
                 most = most.saturating_sub(bucket.length());
                 bucket.delete();
             }
-            // To ask for more would have a client that waits for `100 Continue` send it.
-            let goes_on = most > 0 && request.fields().expecting_100 == 0;
-            if !goes_on || filter.fetch(self.unread, asked) != 0 || self.unread.is_empty() {
+            // Asking for more would make a client that waits for `100 Continue` send it.
+            let goes_on = most > 0 && field!(request, expecting_100) == 0;
+            if !goes_on || filter.fetch(self.unread, asked) != AprStatus::SUCCESS || self.unread.is_empty() {
                 return request.connection().set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
             }
         }
     }
 
-    /// Passes on what was written and then, as it is, what was not read. May block.
+    /// Passes on what was written, and then what was not read, unchanged. May block.
     pub fn pass_on(&mut self, filter: Filter<'_>) -> Result<(), StreamError> {
         self.consumed = true;
         if self.direction == Direction::Input && self.unread.is_empty() {
@@ -279,9 +307,10 @@ impl Stream {
         }
     }
 
-    /// Moves along what was not read, as it is.
+    /// Moves what was not read to the output, unchanged.
     pub fn forward_rest(&mut self, filter: Filter<'_>) -> Result<(), StreamError> {
-        // What is kept of a body may be asked for when more of it has come.
+        self.has_given = true;
+        // The buckets of a body are kept until they are asked for, after more of it has been read.
         if let (Direction::Input, Some(request)) = (self.direction, filter.request()) {
             self.unread.set_aside(request).map_err(|status| failure(filter, status))?;
         }
@@ -298,7 +327,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Drops what was not read, but not what says something about the stream; whether there was any data.
+    /// Drops data that was not read, but not metadata; returns whether there was any data.
     pub fn drop_unread(&mut self) -> bool {
         let mut dropped = false;
         while let Some(bucket) = self.unread.first() {
@@ -321,15 +350,12 @@ impl Stream {
             return Ok(());
         }
         self.waiting = 0;
-        match filter.pass(self.written) {
-            0 => Ok(()),
-            status => Err(failure(filter, status)),
-        }
+        filter.pass(self.written).checked().map_err(|status| failure(filter, status))
     }
 
-    /// Ends a stream whose program has failed, so that the client can tell: an error page in the place of a response that has
-    /// not begun, else a connection that breaks off.
-    pub fn fail(&mut self, filter: Filter<'_>, request: Request<'_>, status: i32) {
+    /// Ends the stream of a program that has failed, so that the client notices: with an error page if the response has
+    /// not begun, else by closing the connection.
+    pub fn fail(&mut self, filter: Filter<'_>, request: Request<'_>, status: HttpStatus) {
         if self.direction == Direction::Input {
             self.leave_body(filter);
         }
@@ -341,10 +367,10 @@ impl Stream {
         }
         let status = match request.is_response_started() {
             false => status,
-            // What httpd's filters take for a response broken off (http_filters.c, ap_http_chunk_filter).
+            // For this error httpd's filters send no end of the response (http_filters.c, ap_http_chunk_filter).
             true => {
                 request.connection().set_keepalive(raw::ap_conn_keepalive_e_AP_CONN_CLOSE);
-                raw::HTTP_BAD_GATEWAY as i32
+                HttpStatus::BAD_GATEWAY
             }
         };
         self.written.append_error(status, request);
@@ -354,14 +380,14 @@ impl Stream {
             }
             // SAFETY: the response's filters live with the request.
             Direction::Input => unsafe {
-                raw::ap_pass_brigade(request.fields().output_filters, self.written.as_ptr());
+                raw::ap_pass_brigade(field!(request, output_filters), self.written.as_ptr());
                 self.written.clear();
             },
         }
     }
 
-    /// Whether enough was written to be handed out: something; a line, or as much as is handed out of one; or all, which only
-    /// the end makes it.
+    /// Whether enough was written to be returned: for a line, its end or as much as is returned of one; for everything, the
+    /// end; otherwise any data.
     pub fn is_ready(&self, asked: Asked) -> bool {
         match asked.mode {
             raw::ap_input_mode_t_AP_MODE_GETLINE => self.written.has_line(CHUNK as usize),
@@ -370,40 +396,40 @@ impl Stream {
         }
     }
 
-    /// Hands out what was written to whoever has asked an input filter, as much as that takes. May block.
-    pub fn hand_over(&mut self, to: Brigade, asked: Asked) -> i32 {
+    /// Moves what was written to the brigade of the input filter's caller, as much as was asked for. May block.
+    pub fn hand_over(&mut self, to: Brigade, asked: Asked) -> AprStatus {
         let counted = match asked.mode {
             raw::ap_input_mode_t_AP_MODE_GETLINE => {
                 // SAFETY: both are live; a line is as long as httpd allows.
                 let status =
                     unsafe { raw::apr_brigade_split_line(to.as_ptr(), self.written.as_ptr(), asked.block, CHUNK) };
                 self.waiting = 0;
-                return status;
+                return AprStatus(status);
             }
             raw::ap_input_mode_t_AP_MODE_EXHAUSTIVE => {
                 to.take_all(self.written);
                 self.waiting = 0;
-                return 0;
+                return AprStatus::SUCCESS;
             }
             raw::ap_input_mode_t_AP_MODE_SPECULATIVE => self.copy_front(to, asked.most),
             _ => self.move_front(to, asked.most),
         };
-        counted.err().unwrap_or(0)
+        counted.err().unwrap_or(AprStatus::SUCCESS)
     }
 
-    /// The first bucket behind `most` bytes of what was written; null if there are no more.
-    fn partition(&self, most: raw::apr_off_t) -> Result<*mut raw::apr_bucket, i32> {
+    /// The first bucket after `most` bytes of what was written; null if there are no more.
+    fn partition(&self, most: raw::apr_off_t) -> Result<*mut raw::apr_bucket, AprStatus> {
         let mut behind = ptr::null_mut();
         // SAFETY: the brigade is live; it is split where the bytes end.
-        match unsafe { raw::apr_brigade_partition(self.written.as_ptr(), most.max(0), &mut behind) } {
-            0 => Ok(behind),
+        match AprStatus(unsafe { raw::apr_brigade_partition(self.written.as_ptr(), most.max(0), &mut behind) }) {
+            AprStatus::SUCCESS => Ok(behind),
             // Fewer than that: all of it.
-            status if status as u32 == raw::APR_INCOMPLETE => Ok(ptr::null_mut()),
+            AprStatus::INCOMPLETE => Ok(ptr::null_mut()),
             status => Err(status),
         }
     }
 
-    fn move_front(&mut self, to: Brigade, most: raw::apr_off_t) -> Result<(), i32> {
+    fn move_front(&mut self, to: Brigade, most: raw::apr_off_t) -> Result<(), AprStatus> {
         let behind = self.partition(most)?;
         while let Some(bucket) = self.written.first().filter(|bucket| bucket.as_ptr() != behind) {
             self.waiting = self.waiting.saturating_sub(bucket.length());
@@ -412,7 +438,7 @@ impl Stream {
         Ok(())
     }
 
-    fn copy_front(&mut self, to: Brigade, most: raw::apr_off_t) -> Result<(), i32> {
+    fn copy_front(&mut self, to: Brigade, most: raw::apr_off_t) -> Result<(), AprStatus> {
         let behind = self.partition(most)?;
         let mut next = self.written.first();
         while let Some(bucket) = next.filter(|bucket| bucket.as_ptr() != behind) {
@@ -423,13 +449,9 @@ impl Stream {
     }
 }
 
-fn is_again(status: i32) -> bool {
-    status == libc::EAGAIN
-}
-
-fn failure(filter: Filter<'_>, status: i32) -> StreamError {
+fn failure(filter: Filter<'_>, status: AprStatus) -> StreamError {
     match filter.request() {
         Some(request) => request.connection().failure(status),
-        None => StreamError { status, gone: false },
+        None => StreamError::Failed(status),
     }
 }

@@ -1,4 +1,4 @@
-//! The numbers of `_apache` that are httpd's and APR's own.
+//! Constants of httpd and APR in `_apache`.
 
 use std::ffi::CStr;
 

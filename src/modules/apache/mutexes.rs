@@ -1,15 +1,15 @@
-//! `_global_lock`, `_global_trylock` and `_global_unlock`: locks that hold across threads, interpreters and children.
+//! `_global_lock`, `_global_trylock` and `_global_unlock`: locks that exclude threads, interpreters and children.
 
 use crate::config::Generation;
 use crate::cpython::{Arguments, Object, Raised};
-use crate::httpd::{GlobalMutexes, status_text};
-use crate::objects::equipment::equipment_of;
+use crate::httpd::{AprStatus, GlobalMutexes};
+use crate::objects::module_state::ModuleState;
 use crate::objects::server::ServerObject;
 
-use super::State;
+use super::Apache;
 
 /// `_global_lock(server, key[, index])`: waits for the mutex of that index, or of the key.
-pub(super) fn lock<'i>(state: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+pub(super) fn lock<'i>(state: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     let attached = arguments.attached();
     let (mutexes, index) = chosen(state, &arguments)?;
     match attached.detach(|| mutexes.lock(index)) {
@@ -19,7 +19,7 @@ pub(super) fn lock<'i>(state: &State, arguments: Arguments<'i>) -> Result<Object
 }
 
 /// `_global_trylock(server, key[, index])`: whether the mutex was free, and is held now.
-pub(super) fn try_lock<'i>(state: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+pub(super) fn try_lock<'i>(state: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     let attached = arguments.attached();
     let (mutexes, index) = chosen(state, &arguments)?;
     match attached.detach(|| mutexes.try_lock(index)) {
@@ -29,7 +29,7 @@ pub(super) fn try_lock<'i>(state: &State, arguments: Arguments<'i>) -> Result<Ob
 }
 
 /// `_global_unlock(server, key[, index])`.
-pub(super) fn unlock<'i>(state: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+pub(super) fn unlock<'i>(state: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     let attached = arguments.attached();
     let (mutexes, index) = chosen(state, &arguments)?;
     match attached.detach(|| mutexes.unlock(index)) {
@@ -39,27 +39,25 @@ pub(super) fn unlock<'i>(state: &State, arguments: Arguments<'i>) -> Result<Obje
             format!("Failed to release global mutex lock: this child does not hold number {index}"),
         )),
         Err(status) => {
-            let why = status_text(status);
             tracing::warn!(
-                "MP0604: global mutex {index} could not be released: {why}. Other requests may wait for it until this child ends."
+                "MP0604: global mutex {index} could not be released: {status}. Other requests may wait for it until this child ends."
             );
-            Err(Raised::value_error(attached, format!("Failed to release global mutex lock: {why}")))
+            Err(Raised::value_error(attached, format!("Failed to release global mutex lock: {status}")))
         }
     }
 }
 
-fn not_acquired(arguments: &Arguments<'_>, index: usize, status: i32) -> Raised {
-    let why = status_text(status);
-    tracing::warn!("MP0603: global mutex {index} could not be acquired: {why}. The handler gets a ValueError.");
-    Raised::value_error(arguments.attached(), format!("Failed to acquire global mutex lock: {why}"))
+fn not_acquired(arguments: &Arguments<'_>, index: usize, status: AprStatus) -> Raised {
+    tracing::warn!("MP0603: global mutex {index} could not be acquired: {status}. The handler gets a ValueError.");
+    Raised::value_error(arguments.attached(), format!("Failed to acquire global mutex lock: {status}"))
 }
 
-/// The mutexes, and which of them is meant.
-fn chosen(state: &State, arguments: &Arguments<'_>) -> Result<(&'static GlobalMutexes, usize), Raised> {
+/// The mutexes, and the index of the chosen one.
+fn chosen(state: &Apache, arguments: &Arguments<'_>) -> Result<(&'static GlobalMutexes, usize), Raised> {
     arguments.expect(2, 3)?;
     let attached = arguments.attached();
-    let equipment = equipment_of(attached, state.required(attached)?)?;
-    if ServerObject::from_object(equipment, &arguments.required(0)?)?.is_none() {
+    let module_state = ModuleState::of(attached, state.required(attached)?)?;
+    if module_state.cast::<ServerObject>(&arguments.required(0)?).is_none() {
         return Err(Raised::type_error(attached, "First argument must be a server object"));
     }
     let mutexes = Generation::current()
@@ -79,7 +77,7 @@ fn chosen(state: &State, arguments: &Arguments<'_>) -> Result<(&'static GlobalMu
     }
 }
 
-/// The mutex of a key. The first one is not for keys, unless it is the only one: dbm files are locked with it.
+/// The mutex of a key. The first one is reserved for dbm files, unless it is the only one.
 fn index_of(key: &Object<'_>, count: usize) -> Result<usize, Raised> {
     if count == 1 {
         return Ok(0);

@@ -1,4 +1,4 @@
-//! What httpd and the interpreter say of themselves.
+//! Information about httpd and the interpreter.
 
 use std::ffi::CString;
 
@@ -9,10 +9,10 @@ use crate::httpd::configuration::{self, Directive};
 use crate::interpreter;
 use crate::objects::text;
 
-use super::State;
+use super::Apache;
 
-/// `config_tree()`: a copy of the configuration, each line as `(directive, arguments)`, a section's lines as a list after it.
-pub(super) fn config_tree<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+/// `config_tree()`: a copy of the configuration. Each line is `(directive, arguments)`; a list after a section has its lines.
+pub(super) fn config_tree<'i>(_: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     // SAFETY: a child's configuration does not change.
     tree(arguments.attached(), unsafe { Directive::first() })
@@ -32,13 +32,13 @@ fn tree<'i>(attached: Attached<'i>, first: Option<Directive<'_>>) -> Result<Obje
 }
 
 /// `server_root()`.
-pub(super) fn server_root<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+pub(super) fn server_root<'i>(_: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     text::from_httpd(arguments.attached(), configuration::server_root())
 }
 
 /// `exists_config_define(name)`.
-pub(super) fn exists_config_define<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+pub(super) fn exists_config_define<'i>(_: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(1, 1)?;
     let attached = arguments.attached();
     let name =
@@ -46,8 +46,8 @@ pub(super) fn exists_config_define<'i>(_: &State, arguments: Arguments<'i>) -> R
     Ok(Object::bool(attached, configuration::is_defined(&name)))
 }
 
-/// `mpm_query(code)`: 0, which is `AP_MPMQ_NOT_SUPPORTED`, for what the MPM has no answer to.
-pub(super) fn mpm_query<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+/// `mpm_query(code)`: 0, which is `AP_MPMQ_NOT_SUPPORTED`, if the MPM has no answer.
+pub(super) fn mpm_query<'i>(_: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(1, 1)?;
     let attached = arguments.attached();
     let code = arguments.required(0)?;
@@ -60,13 +60,13 @@ pub(super) fn mpm_query<'i>(_: &State, arguments: Arguments<'i>) -> Result<Objec
 }
 
 /// `mpm_name()`.
-pub(super) fn mpm_name<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+pub(super) fn mpm_name<'i>(_: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     Object::str(arguments.attached(), &Mpm::name())
 }
 
-/// `interpreter_info()`: a dict of what is known of this interpreter.
-pub(super) fn interpreter_info<'i>(state: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+/// `interpreter_info()`: a dict about this interpreter.
+pub(super) fn interpreter_info<'i>(state: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     let attached = arguments.attached();
     let interpreter = state.required(attached)?;
@@ -81,15 +81,36 @@ pub(super) fn interpreter_info<'i>(state: &State, arguments: Arguments<'i>) -> R
 }
 
 /// `_forked_by_python()`.
-pub(super) fn forked_by_python<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+pub(super) fn forked_by_python<'i>(_: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
-    interpreter::forked_by_python();
-    Ok(Object::none(arguments.attached()))
+    let attached = arguments.attached();
+    match interpreter::forked_by_python() {
+        true => Ok(Object::none(attached)),
+        false => Err(Raised::runtime_error(
+            attached,
+            "_forked_by_python() is for the hook of os.fork() in a new process: nobody has forked this one",
+        )),
+    }
 }
 
 /// `_has_other_interpreters()`.
-pub(super) fn has_other_interpreters<'i>(_: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+pub(super) fn has_other_interpreters<'i>(_: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     let attached = arguments.attached();
     Ok(Object::bool(attached, cpython::other_interpreters(attached)))
+}
+
+/// `_interpreters_have_own_gils()`.
+pub(super) fn interpreters_have_own_gils<'i>(_: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(0, 0)?;
+    let has_own_gils = interpreter::runtime().is_some_and(|runtime| runtime.has_own_gils());
+    Ok(Object::bool(arguments.attached(), has_own_gils))
+}
+
+/// `_replace_namespace(module, namespace)`.
+pub(super) fn replace_namespace<'i>(_: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(2, 2)?;
+    let attached = arguments.attached();
+    arguments.required(0)?.replace_namespace(&arguments.required(1)?)?;
+    Ok(Object::none(attached))
 }

@@ -1,19 +1,22 @@
-//! `stat(fname, wanted)`.
+//! `stat(fname, wanted)`, and what tells that a file has changed.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 
 use crate::cpython::{Arguments, Object, Raised};
 use crate::httpd::{FileInfo, OwnedPool};
-use crate::objects::equipment::equipment_of;
 use crate::objects::finfo::FinfoObject;
+use crate::objects::module_state::ModuleState;
 
-use super::State;
+use super::Apache;
 
-/// What APR says of a file, as far as `wanted` (`APR_FINFO_*`) asks; one that does not exist has the type `APR_NOFILE`.
-pub(super) fn stat<'i>(state: &State, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+/// Information about a file from APR, as much as `wanted` (`APR_FINFO_*`) asks for. A file that does not exist has the type `APR_NOFILE`.
+pub(super) fn stat<'i>(state: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(2, 2)?;
     let attached = arguments.attached();
-    let equipment = equipment_of(attached, state.required(attached)?)?;
+    let module_state = ModuleState::of(attached, state.required(attached)?)?;
     let name = arguments.text(0)?;
     let wanted = arguments.required(1)?.to_i64()?;
     let wanted = i32::try_from(wanted).map_err(|_| {
@@ -21,9 +24,29 @@ pub(super) fn stat<'i>(state: &State, arguments: Arguments<'i>) -> Result<Object
     })?;
     let path = CString::new(&*name).map_err(|_| Raised::value_error(attached, "embedded null character"))?;
 
-    let pool = OwnedPool::new();
-    match attached.detach(|| FileInfo::of(&path, wanted, pool.pool())) {
-        Ok(info) => FinfoObject::from_apr(attached, equipment, info.fields()),
-        Err(status) => Err(Raised::errno(attached, status, &name)),
+    let copy = attached.detach(|| {
+        let pool = OwnedPool::new();
+        FileInfo::of(&path, wanted, pool.pool()).map(|info| FinfoObject::copied(info.record()))
+    });
+    match copy {
+        Ok(copy) => module_state.instance(attached, copy),
+        Err(errno) => Err(Raised::errno(attached, errno.0, &name)),
+    }
+}
+
+/// `_file_stamp(path)`: the time of a file's last change in nanoseconds, and its size; None if there is no such file.
+pub(super) fn file_stamp<'i>(_: &Apache, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(1, 1)?;
+    let attached = arguments.attached();
+    let path = arguments.text(0)?;
+    match attached.detach(|| std::fs::metadata(OsStr::from_bytes(&path))) {
+        Ok(found) if found.is_file() => {
+            let time = found.mtime().wrapping_mul(1_000_000_000).wrapping_add(found.mtime_nsec());
+            Object::tuple(attached, [Object::int(attached, time)?, Object::unsigned(attached, found.size())?])
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(Raised::errno(attached, error.raw_os_error().unwrap_or_default(), &path))
+        }
+        _ => Ok(Object::none(attached)),
     }
 }

@@ -1,20 +1,18 @@
-//! What a connection says of itself.
+//! Members of connections.
 
 use std::ffi::c_char;
-use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cpython::{GetSet, Instance, Object, Raised, getter, setter};
 use crate::ffi::httpd as raw;
-use crate::httpd::{Server, bytes_at};
-use crate::objects::equipment::equipment_of;
+use crate::httpd::{Connection, bytes_at, field};
 use crate::objects::server::ServerObject;
 use crate::objects::text;
 
 use super::ConnectionObject;
 
 pub(super) static MEMBERS: &[GetSet] = &[
-    getter!(ConnectionObject, c"base_server", base_server, c"The server that the connection's address leads to."),
+    getter!(ConnectionObject, c"base_server", base_server, c"The server, by the address of the connection."),
     getter!(ConnectionObject, c"local_addr", local_addr, c"The server's end: (ip, port)."),
     getter!(ConnectionObject, c"client_addr", client_addr, c"The client's end: (ip, port)."),
     getter!(ConnectionObject, c"remote_addr", remote_addr, c"The old name of client_addr."),
@@ -22,7 +20,7 @@ pub(super) static MEMBERS: &[GetSet] = &[
     getter!(ConnectionObject, c"remote_ip", remote_ip, c"The old name of client_ip."),
     getter!(ConnectionObject, c"remote_host", remote_host, c"The client's name, if httpd has looked it up."),
     getter!(ConnectionObject, c"remote_logname", remote_logname, c"The user's name by RFC 1413, if it was asked for."),
-    getter!(ConnectionObject, c"aborted", aborted, c"1 when the client is gone."),
+    getter!(ConnectionObject, c"aborted", aborted, c"1 if the client has closed the connection."),
     setter!(
         ConnectionObject,
         c"keepalive",
@@ -34,9 +32,9 @@ pub(super) static MEMBERS: &[GetSet] = &[
         ConnectionObject,
         c"double_reverse",
         double_reverse,
-        c"What the double reverse look-up gave: 1 good, -1 bad, 0 not done."
+        c"The result of the double reverse look-up: 1 good, -1 bad, 0 not done."
     ),
-    getter!(ConnectionObject, c"keepalives", keepalives, c"How many requests have come on it before."),
+    getter!(ConnectionObject, c"keepalives", keepalives, c"How many requests were served on it before."),
     getter!(ConnectionObject, c"local_ip", local_ip, c"The server's IP address."),
     getter!(ConnectionObject, c"local_host", local_host, c"The server's name, if httpd has looked it up."),
     getter!(ConnectionObject, c"id", id, c"A number that no other connection has at the moment."),
@@ -49,24 +47,24 @@ pub(super) static MEMBERS: &[GetSet] = &[
 type This<'a, 'i> = &'a Instance<'i, ConnectionObject>;
 type Answer<'i> = Result<Object<'i>, Raised>;
 
-fn string<'i>(this: This<'_, 'i>, member: fn(&raw::conn_rec) -> *const c_char) -> Answer<'i> {
-    let used = this.enter(this.attached())?;
+fn string<'i>(this: This<'_, 'i>, member: fn(Connection<'_>) -> *const c_char) -> Answer<'i> {
+    let in_use = this.enter(this.attached())?;
     // SAFETY: a string of the connection's, or null.
-    text::from_httpd(this.attached(), unsafe { bytes_at(member(used.connection().fields())) })
+    text::from_httpd(this.attached(), unsafe { bytes_at(member(in_use.connection())) })
 }
 
-fn int<'i>(this: This<'_, 'i>, member: fn(&raw::conn_rec) -> i64) -> Answer<'i> {
-    let used = this.enter(this.attached())?;
-    Object::int(this.attached(), member(used.connection().fields()))
+fn int<'i>(this: This<'_, 'i>, member: fn(Connection<'_>) -> i64) -> Answer<'i> {
+    let in_use = this.enter(this.attached())?;
+    Object::int(this.attached(), member(in_use.connection()))
 }
 
-/// Says that an old name is used: once a child as a warning, then only for those who debug.
+/// Logs the use of an old name: as a warning once in a child, then at debug.
 fn warn_of_old_name(warned: &AtomicBool, old: &str, new: &str) {
     if warned.swap(true, Ordering::Relaxed) {
         tracing::debug!("MP0530: conn.{old} is used again");
     } else {
         tracing::warn!(
-            "MP0530: conn.{old} is the old name of conn.{new}: use that, or req.useragent_{} for the client behind a proxy. Said once in a child.",
+            "MP0530: conn.{old} is the old name of conn.{new}: use that, or req.useragent_{} for the client behind a proxy. Logged once in a child.",
             new.trim_start_matches("client_")
         );
     }
@@ -74,20 +72,18 @@ fn warn_of_old_name(warned: &AtomicBool, old: &str, new: &str) {
 
 fn base_server<'i>(this: This<'_, 'i>) -> Answer<'i> {
     let attached = this.attached();
-    let used = this.enter(attached)?;
-    let server = used.connection().base_server().map_or(ptr::null_mut(), Server::as_ptr);
-    // SAFETY: a server of the configuration, or null.
-    unsafe { ServerObject::object(attached, equipment_of(attached, this.interpreter)?, this.interpreter, server) }
+    let server = this.enter(attached)?.connection().base_server();
+    ServerObject::object(attached, this.interpreter, server)
 }
 
 fn local_addr<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    let used = this.enter(this.attached())?;
-    text::address(this.attached(), used.connection().local_address())
+    let address = this.enter(this.attached())?.connection().local_address();
+    text::address(this.attached(), address)
 }
 
 fn client_addr<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    let used = this.enter(this.attached())?;
-    text::address(this.attached(), used.connection().client_address())
+    let address = this.enter(this.attached())?.connection().client_address();
+    text::address(this.attached(), address)
 }
 
 fn remote_addr<'i>(this: This<'_, 'i>) -> Answer<'i> {
@@ -97,7 +93,7 @@ fn remote_addr<'i>(this: This<'_, 'i>) -> Answer<'i> {
 }
 
 fn client_ip<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    string(this, |connection| connection.client_ip)
+    string(this, |connection| field!(connection, client_ip))
 }
 
 fn remote_ip<'i>(this: This<'_, 'i>) -> Answer<'i> {
@@ -107,20 +103,20 @@ fn remote_ip<'i>(this: This<'_, 'i>) -> Answer<'i> {
 }
 
 fn remote_host<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    string(this, |connection| connection.remote_host)
+    string(this, |connection| field!(connection, remote_host))
 }
 
 fn remote_logname<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    string(this, |connection| connection.remote_logname)
+    string(this, |connection| field!(connection, remote_logname))
 }
 
 fn aborted<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    let used = this.enter(this.attached())?;
-    Object::int(this.attached(), used.connection().is_aborted().into())
+    let in_use = this.enter(this.attached())?;
+    Object::int(this.attached(), in_use.connection().is_aborted().into())
 }
 
 fn keepalive<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, |connection| connection.keepalive.into())
+    int(this, |connection| field!(connection, keepalive).into())
 }
 
 fn set_keepalive<'i>(this: This<'_, 'i>, value: Option<Object<'i>>) -> Result<(), Raised> {
@@ -139,24 +135,24 @@ fn set_keepalive<'i>(this: This<'_, 'i>, value: Option<Object<'i>>) -> Result<()
 }
 
 fn double_reverse<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    let used = this.enter(this.attached())?;
-    Object::int(this.attached(), used.connection().double_reverse().into())
+    let in_use = this.enter(this.attached())?;
+    Object::int(this.attached(), in_use.connection().double_reverse().into())
 }
 
 fn keepalives<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, |connection| connection.keepalives.into())
+    int(this, |connection| field!(connection, keepalives).into())
 }
 
 fn local_ip<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    string(this, |connection| connection.local_ip)
+    string(this, |connection| field!(connection, local_ip))
 }
 
 fn local_host<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    string(this, |connection| connection.local_host)
+    string(this, |connection| field!(connection, local_host))
 }
 
 fn id<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, |connection| connection.id)
+    int(this, |connection| field!(connection, id))
 }
 
 fn notes<'i>(this: This<'_, 'i>) -> Answer<'i> {
@@ -170,6 +166,6 @@ fn hlist<'i>(this: This<'_, 'i>) -> Answer<'i> {
 }
 
 fn conn_rec<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    let used = this.enter(this.attached())?;
-    Object::capsule(this.attached(), used.connection().as_ptr().cast())
+    let pointer = this.enter(this.attached())?.connection().as_ptr();
+    Object::capsule(this.attached(), pointer.cast())
 }

@@ -1,4 +1,4 @@
-//! What handlers call on a connection.
+//! Methods of connections.
 
 use crate::cpython::{Arguments, Instance, Method, Object, Raised, method};
 use crate::httpd::{Amount, Place};
@@ -19,7 +19,7 @@ pub(super) static METHODS: &[Method] = &[
         c"read",
         read,
         c"read($self, n=0, /)\n--\n\n\
-          Bytes from the client: what is there, at most n, or with -1 everything; None at the end."
+          Bytes from the client: what there is, at most n, or with -1 everything; None at the end."
     ),
     method!(
         ConnectionObject,
@@ -37,8 +37,12 @@ type Answer<'i> = Result<Object<'i>, Raised>;
 
 fn log_error<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Answer<'i> {
     arguments.expect(1, 2)?;
-    let used = this.enter(this.attached())?;
-    logging::log_error(&arguments, Place::Connection(used.connection().as_ptr()))
+    let attached = this.attached();
+    drop(this.enter(attached)?);
+    if let Some(entry) = logging::Entry::of(&arguments)? {
+        this.detached(attached, move |connection| entry.write(Place::Connection(connection.as_ptr())))?;
+    }
+    Ok(Object::none(attached))
 }
 
 fn read<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Answer<'i> {
@@ -48,9 +52,7 @@ fn read<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Answer<'i> {
         0 => Amount::Available,
         count => usize::try_from(count).map_or(Amount::All, Amount::UpTo),
     };
-    let used = this.enter(attached)?;
-    let connection = used.connection();
-    match attached.detach(|| connection.read(amount)) {
+    match this.detached(attached, move |connection| connection.read(amount))? {
         Ok(Some(data)) => Object::bytes(attached, &data),
         Ok(None) => Ok(Object::none(attached)),
         Err(error) => Err(this.failed(attached, "Connection read", error)),
@@ -61,9 +63,7 @@ fn readline<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Answer<'i> {
     arguments.expect(0, 1)?;
     let attached = this.attached();
     let most = usize::try_from(arguments.int_or(0, 0)?).ok().filter(|most| *most > 0);
-    let used = this.enter(attached)?;
-    let connection = used.connection();
-    match attached.detach(|| connection.read_line(most)) {
+    match this.detached(attached, move |connection| connection.read_line(most))? {
         Ok(Some(line)) => Object::bytes(attached, &line),
         Ok(None) => Ok(Object::none(attached)),
         Err(error) => Err(this.failed(attached, "Connection read", error)),
@@ -74,14 +74,12 @@ fn write<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Answer<'i> {
     arguments.expect(1, 1)?;
     let attached = this.attached();
     let data = arguments.required(0)?;
-    let used = this.enter(attached)?;
-    let connection = used.connection();
     let send = |bytes: &[u8]| match bytes {
-        [] => Ok(()),
-        bytes => attached.detach(|| connection.write(bytes)),
+        [] => this.enter(attached).map(|_| Ok(())),
+        bytes => this.detached(attached, move |connection| connection.write(bytes)),
     };
     let sent = if data.is_str() { send(data.to_utf8()?.as_bytes()) } else { data.with_buffer(send)? };
-    match sent {
+    match sent? {
         Ok(()) => Ok(Object::none(attached)),
         Err(error) => Err(this.failed(attached, "Connection write", error)),
     }

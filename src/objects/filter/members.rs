@@ -1,4 +1,4 @@
-//! What a filter says of itself.
+//! Members of filters.
 
 use crate::cpython::{GetSet, Object, Raised, getter, setter};
 use crate::httpd::Direction;
@@ -7,7 +7,7 @@ use crate::objects::text;
 use super::{FilterObject, This};
 
 pub(super) static MEMBERS: &[GetSet] = &[
-    getter!(FilterObject, c"closed", closed, c"1 when the filter is closed, else 0."),
+    getter!(FilterObject, c"closed", closed, c"1 if the filter is closed, else 0."),
     getter!(FilterObject, c"name", name, c"The name under which the filter was registered, in lower case."),
     setter!(FilterObject, c"req", req, set_req, c"The request."),
     getter!(FilterObject, c"is_input", is_input, c"1 for a filter of the request's body, 0 for one of the response."),
@@ -18,26 +18,20 @@ pub(super) static MEMBERS: &[GetSet] = &[
         c"The handler as the directive or the request's register call gives it."
     ),
     getter!(FilterObject, c"dir", dir, c"The directory of the section that holds the directive, or None."),
-    setter!(
-        FilterObject,
-        c"softspace",
-        softspace,
-        set_softspace,
-        c"For print statements of old: without meaning here."
-    ),
+    setter!(FilterObject, c"softspace", softspace, set_softspace, c"For old print statements: not used."),
     GetSet::END,
 ];
 
 fn closed<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
-    let used = this.enter(this.attached())?;
-    let closed = used.context().stream.as_ref().is_some_and(|stream| stream.is_closed());
-    Object::int(this.attached(), closed.into())
+    let in_use = this.enter(this.attached())?;
+    let is_closed = in_use.with(|context| context.stream.as_ref().is_some_and(|stream| stream.is_closed()));
+    Object::int(this.attached(), is_closed.into())
 }
 
 fn name<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
-    let used = this.enter(this.attached())?;
-    let registered = used.context().registered.as_ref().map(|registered| registered.name.as_bytes());
-    text::from_httpd(this.attached(), registered.or_else(|| Some(used.filter().name())))
+    let in_use = this.enter(this.attached())?;
+    let registered = in_use.with(|context| context.registered.map(|registered| registered.name.as_bytes()));
+    text::from_httpd(this.attached(), registered.or_else(|| Some(in_use.filter().name())))
 }
 
 fn req<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
@@ -64,14 +58,16 @@ fn is_input<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
 }
 
 fn handler<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
-    let used = this.enter(this.attached())?;
-    text::from_httpd(this.attached(), used.context().entry().map(|entry| entry.text.as_bytes()))
+    let in_use = this.enter(this.attached())?;
+    let handler = in_use.with(|context| context.handler());
+    text::from_httpd(this.attached(), handler.map(|handler| handler.text.as_bytes()))
 }
 
 fn dir<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
-    let used = this.enter(this.attached())?;
-    let filename = used.filter().request().and_then(|request| request.filename());
-    let directory = used.context().entry().and_then(|entry| entry.section.directory_for(filename));
+    let in_use = this.enter(this.attached())?;
+    let filename = in_use.filter().request().and_then(|request| request.filename());
+    let handler = in_use.with(|context| context.handler());
+    let directory = handler.and_then(|handler| handler.section.directory_for(filename));
     text::from_httpd(this.attached(), directory.as_deref())
 }
 
@@ -84,7 +80,7 @@ fn set_softspace<'i>(this: This<'_, 'i>, value: Option<Object<'i>>) -> Result<()
     Ok(())
 }
 
-/// The value of an assignment, which a deletion has none of.
+/// The value of an assignment; deleting is refused.
 fn assigned<'i>(this: This<'_, 'i>, value: Option<Object<'i>>, name: &str) -> Result<Object<'i>, Raised> {
     value.ok_or_else(|| Raised::attribute_error(this.attached(), format!("{name} cannot be deleted")))
 }

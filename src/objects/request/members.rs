@@ -1,22 +1,21 @@
-//! What a request says of itself.
+//! Members of requests.
 
 mod numbers;
 mod relations;
 mod structures;
 mod text;
 
-use std::ffi::c_char;
-
 use crate::cpython::{GetSet, getter, setter};
 use crate::ffi::python as py;
+use crate::httpd::{field, set_field};
 use crate::objects::table::RequestTable;
 
 use super::{Cached, RequestObject};
 
-/// A text of httpd's record that is only read.
+/// A read-only text of httpd's record.
 macro_rules! text {
     ($name:literal, $field:ident, $doc:literal) => {
-        getter!(RequestObject, $name, |this| text::get(this, |record| record.$field as *const c_char), $doc)
+        getter!(RequestObject, $name, |this| text::get(this, |request| field!(request, $field)), $doc)
     };
 }
 
@@ -26,17 +25,24 @@ macro_rules! assigned_text {
         setter!(
             RequestObject,
             $name,
-            |this| text::get(this, |record| record.$field as *const c_char),
-            |this, value| text::set(this, value, $name, text::Kind::$kind, |record, text| record.$field = text as _),
+            |this| text::get(this, |request| field!(request, $field)),
+            |this, value| text::set(
+                this,
+                value,
+                $name,
+                text::Kind::$kind,
+                |request| field!(request, $field),
+                |request, text| set_field!(request, $field, text.cast())
+            ),
             $doc
         )
     };
 }
 
-/// A number of httpd's record that is only read.
+/// A read-only number of httpd's record.
 macro_rules! number {
     ($name:literal, $field:ident, $doc:literal) => {
-        getter!(RequestObject, $name, |this| numbers::get(this, |record| record.$field as i64), $doc)
+        getter!(RequestObject, $name, |this| numbers::get(this, |request| field!(request, $field) as i64), $doc)
     };
 }
 
@@ -46,8 +52,8 @@ macro_rules! assigned_number {
         setter!(
             RequestObject,
             $name,
-            |this| numbers::get(this, |record| record.$field as i64),
-            |this, value| numbers::set(this, value, $name, |record, number| record.$field = number),
+            |this| numbers::get(this, |request| field!(request, $field) as i64),
+            |this, value| numbers::set(this, value, $name, |request, number| set_field!(request, $field, number)),
             $doc
         )
     };
@@ -56,7 +62,7 @@ macro_rules! assigned_number {
 /// A time of httpd's record, in seconds.
 macro_rules! time {
     ($name:literal, $field:ident, $doc:literal) => {
-        getter!(RequestObject, $name, |this| numbers::get_time(this, |record| record.$field), $doc)
+        getter!(RequestObject, $name, |this| numbers::get_time(this, |request| field!(request, $field)), $doc)
     };
 }
 
@@ -68,7 +74,7 @@ macro_rules! table {
 }
 
 pub(super) static MEMBERS: &[GetSet] = &[
-    // The request line and what httpd made of it.
+    // The request line and its parts.
     text!(c"the_request", the_request, c"The request line."),
     text!(c"method", method, c"The method: 'GET', 'POST', ..."),
     number!(c"method_number", method_number, c"The method as one of apache.M_*; HEAD has that of GET."),
@@ -80,18 +86,18 @@ pub(super) static MEMBERS: &[GetSet] = &[
     text!(c"hostname", hostname, c"The host of the URL or of the Host header."),
     time!(c"request_time", request_time, c"When the request began, in seconds."),
     text!(c"unparsed_uri", unparsed_uri, c"The URL as the client sent it."),
-    assigned_text!(c"uri", uri, Text, c"The path of the URL, decoded."),
-    assigned_text!(c"args", args, Optional, c"The query string of the URL, not decoded."),
+    assigned_text!(c"uri", uri, Path, c"The path of the URL, decoded."),
+    assigned_text!(c"args", args, OptionalPath, c"The query string of the URL, not decoded."),
     getter!(RequestObject, c"parsed_uri", structures::parsed_uri, c"The parts of the URL, by apache.URI_*."),
-    // What it was translated to.
-    assigned_text!(c"filename", filename, Text, c"The file that the URL means."),
-    assigned_text!(c"canonical_filename", canonical_filename, Text, c"The file's true name."),
-    assigned_text!(c"path_info", path_info, Text, c"What follows the file in the URL."),
-    setter!(RequestObject, c"finfo", structures::finfo, structures::set_finfo, c"What is known about the file."),
+    // The file.
+    assigned_text!(c"filename", filename, Path, c"The file that the URL is mapped to."),
+    assigned_text!(c"canonical_filename", canonical_filename, Path, c"The file's true name."),
+    assigned_text!(c"path_info", path_info, Path, c"What follows the file in the URL."),
+    setter!(RequestObject, c"finfo", structures::finfo, structures::set_finfo, c"Information about the file."),
     getter!(RequestObject, c"extension", text::extension, c"The extension that chose the handlers."),
     assigned_number!(c"used_path_info", used_path_info, c"One of apache.AP_REQ_*."),
     assigned_text!(c"handler", handler, Optional, c"The name of the content handler."),
-    // Who asks.
+    // The user and the client.
     setter!(RequestObject, c"user", text::user, text::set_user, c"The authenticated user."),
     assigned_text!(c"ap_auth_type", ap_auth_type, Text, c"How the user was authenticated."),
     text!(c"useragent_ip", useragent_ip, c"The client's address, as mod_remoteip sees it."),
@@ -143,7 +149,7 @@ pub(super) static MEMBERS: &[GetSet] = &[
     number!(c"expecting_100", expecting_100, c"1 if the client waits for 100 Continue."),
     number!(c"remaining", remaining, c"How many bytes of the body are to come."),
     number!(c"read_length", read_length, c"How many bytes of the body were read."),
-    // What it is connected with.
+    // Related objects.
     getter!(RequestObject, c"connection", relations::connection, c"The connection."),
     getter!(RequestObject, c"server", relations::server, c"The server."),
     getter!(RequestObject, c"main", relations::main, c"The request that this one is a subrequest of."),

@@ -1,12 +1,12 @@
-//! What handlers call on a request.
+//! Methods of requests.
 
 mod access;
+mod adding;
 mod cgi;
 mod cleanup;
 mod configuration;
 mod extensions;
 mod file;
-mod handlers;
 mod read;
 mod redirect;
 mod response;
@@ -16,6 +16,20 @@ mod wsgi;
 use crate::cpython::{Instance, Iterate, Method, Object, Raised, method};
 
 use super::RequestObject;
+
+pub use write::send_what_is_due;
+
+/// Reading the body, for objects that stand for it.
+pub mod reading {
+    pub use super::read::{line, read_bytes};
+}
+
+/// Making the response, for programs that are called otherwise than handlers.
+pub mod responding {
+    pub use super::file::{SentFile, send_open_file};
+    pub use super::write::{flush_all as flush, send};
+    pub use super::wsgi::{HopByHop, start_response};
+}
 
 pub(super) static METHODS: &[Method] = &[
     method!(
@@ -70,6 +84,13 @@ pub(super) static METHODS: &[Method] = &[
     ),
     method!(
         RequestObject,
+        c"_redirect_to_get",
+        redirect::redirect_to_get,
+        c"_redirect_to_get($self, uri, /)\n--\n\n\
+          internal_redirect() with the method GET and without a body; for cgihandler."
+    ),
+    method!(
+        RequestObject,
         c"register_cleanup",
         cleanup::register_cleanup,
         c"register_cleanup($self, callable, data=None, /)\n--\n\n\
@@ -78,37 +99,37 @@ pub(super) static METHODS: &[Method] = &[
     method!(
         RequestObject,
         c"add_handler",
-        handlers::add_handler,
+        adding::add_handler,
         c"add_handler($self, phase, handler, dir=None, /)\n--\n\n\
-          Have another handler run in a phase of this request, behind those of the configuration."
+          Add a handler to a phase of this request, after those of the configuration."
     ),
     method!(
         RequestObject,
         c"register_input_filter",
-        handlers::register_input_filter,
+        adding::register_input_filter,
         c"register_input_filter($self, name, handler, dir=None, /)\n--\n\n\
-          Make an input filter known under a name, for this request."
+          Register an input filter under a name, for this request."
     ),
     method!(
         RequestObject,
         c"register_output_filter",
-        handlers::register_output_filter,
+        adding::register_output_filter,
         c"register_output_filter($self, name, handler, dir=None, /)\n--\n\n\
-          Make an output filter known under a name, for this request."
+          Register an output filter under a name, for this request."
     ),
     method!(
         RequestObject,
         c"add_input_filter",
-        handlers::add_input_filter,
+        adding::add_input_filter,
         c"add_input_filter($self, name, /)\n--\n\n\
-          Have a filter, of this request or of httpd, in the way of the request's body."
+          Add a filter, of this request or of httpd, to the request's body."
     ),
     method!(
         RequestObject,
         c"add_output_filter",
-        handlers::add_output_filter,
+        adding::add_output_filter,
         c"add_output_filter($self, name, /)\n--\n\n\
-          Have a filter, of this request or of httpd, in the way of the response."
+          Add a filter, of this request or of httpd, to the response."
     ),
     method!(
         RequestObject,
@@ -157,7 +178,7 @@ pub(super) static METHODS: &[Method] = &[
         c"send_http_header",
         response::send_http_header,
         c"send_http_header($self, /)\n--\n\n\
-          Do nothing: headers are sent by themselves."
+          Do nothing: headers are sent automatically."
     ),
     method!(
         RequestObject,
@@ -231,14 +252,21 @@ pub(super) static METHODS: &[Method] = &[
         c"add_common_vars",
         cgi::add_common_vars,
         c"add_common_vars($self, /)\n--\n\n\
-          Add to subprocess_env what all CGI scripts get."
+          Add the variables of all CGI scripts to subprocess_env."
     ),
     method!(
         RequestObject,
         c"add_cgi_vars",
         cgi::add_cgi_vars,
         c"add_cgi_vars($self, /)\n--\n\n\
-          Add to subprocess_env all that a CGI script gets, but for PATH_TRANSLATED."
+          Add all CGI variables except PATH_TRANSLATED to subprocess_env."
+    ),
+    method!(
+        RequestObject,
+        c"_build_cgi_env",
+        cgi::build_cgi_env,
+        c"_build_cgi_env($self, /)\n--\n\n\
+          The variables of a CGI script, as a new table."
     ),
     method!(
         RequestObject,
@@ -246,6 +274,13 @@ pub(super) static METHODS: &[Method] = &[
         wsgi::build_wsgi_env,
         c"build_wsgi_env($self, /)\n--\n\n\
           The environment for a WSGI application; None if the URL is not below its base."
+    ),
+    method!(
+        RequestObject,
+        c"_run_wsgi",
+        wsgi::run_wsgi,
+        c"_run_wsgi($self, application, /)\n--\n\n\
+          Call a WSGI application and send its response; False if the URL is not below its base."
     ),
     method!(
         RequestObject,

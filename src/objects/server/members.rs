@@ -1,12 +1,11 @@
-//! What a server says of itself.
+//! Members of servers.
 
 use std::ffi::c_char;
 
 use crate::cpython::{GetSet, Instance, Object, Raised, getter};
 use crate::ffi::httpd as raw;
 use crate::ffi::python as py;
-use crate::httpd::bytes_at;
-use crate::objects::equipment::equipment_of;
+use crate::httpd::{Server, bytes_at, field};
 use crate::objects::text;
 
 use super::ServerObject;
@@ -32,7 +31,7 @@ pub(super) static MEMBERS: &[GetSet] = &[
     getter!(ServerObject, c"limit_req_line", limit_req_line, c"LimitRequestLine."),
     getter!(ServerObject, c"limit_req_fieldsize", limit_req_fieldsize, c"LimitRequestFieldSize."),
     getter!(ServerObject, c"limit_req_fields", limit_req_fields, c"LimitRequestFields."),
-    getter!(ServerObject, c"my_generation", my_generation, c"How many times httpd has read its configuration anew."),
+    getter!(ServerObject, c"my_generation", my_generation, c"How many times httpd was restarted."),
     getter!(ServerObject, c"restart_time", restart_time, c"When httpd was last started or restarted, in seconds."),
     getter!(ServerObject, c"_server_rec", server_rec, c"The server_rec, as a capsule."),
     GetSet::new(
@@ -47,10 +46,6 @@ pub(super) static MEMBERS: &[GetSet] = &[
 type This<'a, 'i> = &'a Instance<'i, ServerObject>;
 type Answer<'i> = Result<Object<'i>, Raised>;
 
-fn fields(this: This<'_, '_>) -> &'static raw::server_rec {
-    this.server.fields()
-}
-
 fn string<'i>(this: This<'_, 'i>, text: *const c_char) -> Answer<'i> {
     // SAFETY: a string of the configuration, or null.
     text::from_httpd(this.attached(), unsafe { bytes_at(text) })
@@ -60,45 +55,45 @@ fn int<'i>(this: This<'_, 'i>, value: impl Into<i64>) -> Answer<'i> {
     Object::int(this.attached(), value.into())
 }
 
-/// A time of APR's, in microseconds, as seconds.
+/// A time of APR, which is in microseconds, in seconds.
 fn seconds<'i>(this: This<'_, 'i>, time: i64) -> Answer<'i> {
     Object::float(this.attached(), time as f64 / 1e6)
 }
 
 fn strings<'i>(this: This<'_, 'i>, array: *const raw::apr_array_header_t) -> Answer<'i> {
     // SAFETY: an array of strings of the configuration, or null.
-    unsafe { text::strings(this.attached(), array) }
+    text::tuple(this.attached(), &unsafe { text::strings(array) })
 }
 
 fn next<'i>(this: This<'_, 'i>) -> Answer<'i> {
     let attached = this.attached();
-    let equipment = equipment_of(attached, this.interpreter)?;
-    // SAFETY: the list of servers is the configuration's.
-    unsafe { ServerObject::object(attached, equipment, this.interpreter, fields(this).next) }
+    // SAFETY: null, or a server of the configuration, which a child keeps for good.
+    let next = unsafe { Server::from_raw(field!(this.server, next)) };
+    ServerObject::object(attached, this.interpreter, next)
 }
 
 fn defn_name<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    string(this, fields(this).defn_name)
+    string(this, field!(this.server, defn_name))
 }
 
 fn defn_line_number<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, fields(this).defn_line_number)
+    int(this, field!(this.server, defn_line_number))
 }
 
 fn server_admin<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    string(this, fields(this).server_admin)
+    string(this, field!(this.server, server_admin))
 }
 
 fn server_hostname<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    string(this, fields(this).server_hostname)
+    string(this, field!(this.server, server_hostname))
 }
 
 fn port<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, fields(this).port)
+    int(this, field!(this.server, port))
 }
 
 fn error_fname<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    string(this, fields(this).error_fname)
+    string(this, field!(this.server, error_fname))
 }
 
 fn loglevel<'i>(this: This<'_, 'i>) -> Answer<'i> {
@@ -111,47 +106,47 @@ fn is_virtual<'i>(this: This<'_, 'i>) -> Answer<'i> {
 }
 
 fn timeout<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    seconds(this, fields(this).timeout)
+    seconds(this, field!(this.server, timeout))
 }
 
 fn keep_alive_timeout<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    seconds(this, fields(this).keep_alive_timeout)
+    seconds(this, field!(this.server, keep_alive_timeout))
 }
 
 fn keep_alive_max<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, fields(this).keep_alive_max)
+    int(this, field!(this.server, keep_alive_max))
 }
 
 fn keep_alive<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, fields(this).keep_alive)
+    int(this, field!(this.server, keep_alive))
 }
 
 fn path<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    string(this, fields(this).path)
+    string(this, field!(this.server, path))
 }
 
 fn pathlen<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, fields(this).pathlen)
+    int(this, field!(this.server, pathlen))
 }
 
 fn names<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    strings(this, fields(this).names)
+    strings(this, field!(this.server, names))
 }
 
 fn wild_names<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    strings(this, fields(this).wild_names)
+    strings(this, field!(this.server, wild_names))
 }
 
 fn limit_req_line<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, fields(this).limit_req_line)
+    int(this, field!(this.server, limit_req_line))
 }
 
 fn limit_req_fieldsize<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, fields(this).limit_req_fieldsize)
+    int(this, field!(this.server, limit_req_fieldsize))
 }
 
 fn limit_req_fields<'i>(this: This<'_, 'i>) -> Answer<'i> {
-    int(this, fields(this).limit_req_fields)
+    int(this, field!(this.server, limit_req_fields))
 }
 
 fn my_generation<'i>(this: This<'_, 'i>) -> Answer<'i> {

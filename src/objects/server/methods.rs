@@ -1,11 +1,12 @@
-//! What handlers call on a server.
+//! Methods of servers.
 
 use crate::config::server_config;
 use crate::cpython::{Arguments, Instance, Method, Object, Raised, method};
 use crate::httpd::Place;
-use crate::objects::equipment::equipment_of;
+use crate::objects::module_state::{ModuleState, ServerPart};
+use crate::objects::request::RequestObject;
 use crate::objects::settings::{self, Shown};
-use crate::objects::{cleanup, logging};
+use crate::objects::{child_exit, logging};
 
 use super::ServerObject;
 
@@ -22,7 +23,7 @@ pub(super) static METHODS: &[Method] = &[
         c"get_options",
         get_options,
         c"get_options($self, /)\n--\n\n\
-          The server's PythonOptions, as a table."
+          The server's PythonOptions: one table for each interpreter, which keeps what is written to it. The configuration stays as it is."
     ),
     method!(
         ServerObject,
@@ -36,7 +37,7 @@ pub(super) static METHODS: &[Method] = &[
         c"register_cleanup",
         register_cleanup,
         c"register_cleanup($self, req, callable, data=None, /)\n--\n\n\
-          Have callable(data) called when the child exits."
+          Call callable(data) when the child exits."
     ),
     Method::END,
 ];
@@ -47,33 +48,39 @@ fn get_config<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object
     arguments.expect(0, 0)?;
     let attached = this.attached();
     let configured = server_config(this.server).map(|config| &config.settings);
-    settings::directives(attached, equipment_of(attached, this.interpreter)?, configured)
+    settings::table(attached, ModuleState::of(attached, this.interpreter)?, &settings::directives(configured))
 }
 
 fn get_options<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     let attached = this.attached();
-    let configured = server_config(this.server).map(|config| &config.settings);
-    settings::options(attached, equipment_of(attached, this.interpreter)?, configured, Shown::All)
+    let module_state = ModuleState::of(attached, this.interpreter)?;
+    module_state.of_server(attached, ServerPart::Options, this.server.as_ptr() as usize, || {
+        let configured = server_config(this.server).map(|config| &config.settings);
+        settings::table(attached, module_state, &settings::options(configured, Shown::All))
+    })
 }
 
 fn log_error<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(1, 2)?;
-    logging::log_error(&arguments, Place::Server(this.server.as_ptr()))
+    let attached = this.attached();
+    if let Some(entry) = logging::Entry::of(&arguments)? {
+        let server = this.server;
+        attached.detach(move || entry.write(Place::Server(server.as_ptr())));
+    }
+    Ok(Object::none(attached))
 }
 
 fn register_cleanup<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(2, 3)?;
     let attached = this.attached();
     let (request, callable) = (arguments.required(0)?, arguments.required(1)?);
-    // SAFETY: the class is this interpreter's.
-    let class = unsafe { equipment_of(attached, this.interpreter)?.classes.request.get(attached) };
-    if !request.is_instance(&class) {
+    if ModuleState::of(attached, this.interpreter)?.cast::<RequestObject>(&request).is_none() {
         return Err(Raised::value_error(attached, "first argument must be a request object"));
     }
     if !callable.is_callable() {
         return Err(Raised::value_error(attached, "second argument must be a callable object"));
     }
-    cleanup::at_child_exit(this.interpreter, this.server, callable, arguments.get(2));
+    child_exit::at_child_exit(this.interpreter, this.server, callable, arguments.get(2));
     Ok(Object::none(attached))
 }

@@ -1,15 +1,16 @@
-//! The entries of a table, wherever they are: httpd's tables and Python's own do the same.
+//! The entries of a table: of one of httpd, or of an independent one.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 
 use crate::cpython::{Object, Raised};
 use crate::httpd::Table;
+use crate::process::memory::{self, NoMemory};
 
 /// A key, and the value if it is not missing.
 pub(super) type Entry = (Box<[u8]>, Option<Box<[u8]>>);
 
-/// What tables are made of. Keys are compared without regard to (ASCII) case.
+/// The entries of a table. Keys are compared without regard to (ASCII) case.
 pub(super) trait Entries {
     fn len(&self) -> usize;
     /// The key at `index`, which is below `len`.
@@ -17,16 +18,16 @@ pub(super) trait Entries {
     /// The value at `index`, which is below `len`; `None` if it is missing.
     fn value(&self, index: usize) -> Option<&[u8]>;
     /// Replaces the value of the first entry with that key and removes the others, or adds one.
-    fn set(&mut self, key: &CStr, value: &CStr);
-    fn add(&mut self, key: &CStr, value: &CStr);
+    fn set(&mut self, key: &CStr, value: &CStr) -> Result<(), NoMemory>;
+    fn add(&mut self, key: &CStr, value: &CStr) -> Result<(), NoMemory>;
     /// Removes every entry with that key.
     fn unset(&mut self, key: &CStr);
     fn remove_at(&mut self, index: usize);
     fn clear(&mut self);
 
     /// A copy of the entry at `index`.
-    fn entry(&self, index: usize) -> Entry {
-        (self.key(index).into(), self.value(index).map(Into::into))
+    fn entry(&self, index: usize) -> Result<Entry, NoMemory> {
+        Ok((memory::boxed(self.key(index))?, self.value(index).map(memory::boxed).transpose()?))
     }
 }
 
@@ -43,12 +44,16 @@ impl Entries for Table<'_> {
         self.at(index).1
     }
 
-    fn set(&mut self, key: &CStr, value: &CStr) {
+    fn set(&mut self, key: &CStr, value: &CStr) -> Result<(), NoMemory> {
+        has_room(*self, key, value)?;
         Table::set(*self, key, value);
+        Ok(())
     }
 
-    fn add(&mut self, key: &CStr, value: &CStr) {
+    fn add(&mut self, key: &CStr, value: &CStr) -> Result<(), NoMemory> {
+        has_room(*self, key, value)?;
         Table::add(*self, key, value);
+        Ok(())
     }
 
     fn unset(&mut self, key: &CStr) {
@@ -64,7 +69,13 @@ impl Entries for Table<'_> {
     }
 }
 
-/// The entries of a table that belongs to nobody but Python.
+/// Whether the table's pool has room for copies of both.
+fn has_room(table: Table<'_>, key: &CStr, value: &CStr) -> Result<(), NoMemory> {
+    let size = key.count_bytes().saturating_add(value.count_bytes());
+    if table.pool().has_room_for(size) { Ok(()) } else { Err(NoMemory) }
+}
+
+/// The entries of an independent table.
 #[derive(Default)]
 pub(super) struct OwnEntries(Vec<Entry>);
 
@@ -87,21 +98,25 @@ impl Entries for OwnEntries {
         self.0[index].1.as_deref()
     }
 
-    fn set(&mut self, key: &CStr, value: &CStr) {
+    fn set(&mut self, key: &CStr, value: &CStr) -> Result<(), NoMemory> {
         let same = |entry: &Entry| entry.0.eq_ignore_ascii_case(key.to_bytes());
         let Some(first) = self.0.iter().position(same) else {
             return self.add(key, value);
         };
-        self.0[first].1 = Some(value.to_bytes().into());
+        self.0[first].1 = Some(memory::boxed(value.to_bytes())?);
         let mut index = 0;
         self.0.retain(|entry| {
             index += 1;
             index <= first + 1 || !same(entry)
         });
+        Ok(())
     }
 
-    fn add(&mut self, key: &CStr, value: &CStr) {
-        self.0.push((key.to_bytes().into(), Some(value.to_bytes().into())));
+    fn add(&mut self, key: &CStr, value: &CStr) -> Result<(), NoMemory> {
+        let entry = (memory::boxed(key.to_bytes())?, Some(memory::boxed(value.to_bytes())?));
+        self.0.try_reserve(1)?;
+        self.0.push(entry);
+        Ok(())
     }
 
     fn unset(&mut self, key: &CStr) {
@@ -117,12 +132,12 @@ impl Entries for OwnEntries {
     }
 }
 
-/// A key that Python looks for.
+/// A key to look up.
 ///
-/// A text finds the entries whose key reads as that text, whether httpd has it as UTF-8 or as Latin-1; bytes find their like.
+/// A str matches keys that are decoded to that text, whether they are UTF-8 or Latin-1; bytes match the same bytes.
 pub(super) struct Wanted<'a> {
     key: Cow<'a, [u8]>,
-    /// The other bytes that read as the same text.
+    /// The other bytes that are decoded to the same text.
     latin1: Option<Vec<u8>>,
 }
 
@@ -140,14 +155,14 @@ impl<'a> Wanted<'a> {
         match key.to_utf8() {
             Ok(text) => Ok(Self { key: Cow::Borrowed(text.as_bytes()), latin1: latin1(text) }),
             Err(raised) => {
-                // Lone surrogates: no bytes read like that.
+                // Lone surrogates: no bytes are decoded to that.
                 raised.clear(key.attached());
                 Ok(Self { key: Cow::Borrowed(b"\0"), latin1: None })
             }
         }
     }
 
-    /// The key of an entry that is there already.
+    /// The key of an existing entry.
     pub fn exactly(key: &'a [u8]) -> Self {
         Self { key: Cow::Borrowed(key), latin1: None }
     }
@@ -157,14 +172,14 @@ impl<'a> Wanted<'a> {
         is(&self.key) || self.latin1.as_deref().is_some_and(is)
     }
 
-    /// What to ask a table for; a key with a NUL in it is in none.
+    /// The keys to look up; a key with a NUL is in no table.
     fn forms(&self) -> impl Iterator<Item = CString> {
         let forms = [Some(&*self.key), self.latin1.as_deref()];
         forms.into_iter().flatten().filter_map(|form| CString::new(form).ok())
     }
 }
 
-/// The Latin-1 bytes of a text, if they are others than its UTF-8 and read as that text.
+/// The Latin-1 bytes of a text, if they differ from its UTF-8 and are decoded to that text.
 fn latin1(text: &str) -> Option<Vec<u8>> {
     if text.is_ascii() {
         return None;
@@ -173,15 +188,20 @@ fn latin1(text: &str) -> Option<Vec<u8>> {
     bytes.filter(|bytes| std::str::from_utf8(bytes).is_err())
 }
 
-/// Puts one value under a key, in place of all that are there. `key` is one of the forms of `wanted`.
-pub(super) fn replace(entries: &mut dyn Entries, wanted: &Wanted<'_>, key: &CStr, value: &CStr) {
+/// Replaces all values under a key by one. `key` is one of the forms of `wanted`.
+pub(super) fn replace(
+    entries: &mut dyn Entries,
+    wanted: &Wanted<'_>,
+    key: &CStr,
+    value: &CStr,
+) -> Result<(), NoMemory> {
     if wanted.latin1.is_some() {
         wanted
             .forms()
             .filter(|form| !form.to_bytes().eq_ignore_ascii_case(key.to_bytes()))
             .for_each(|form| entries.unset(&form));
     }
-    entries.set(key, value);
+    entries.set(key, value)
 }
 
 /// Removes all values under a key.
@@ -209,16 +229,16 @@ mod tests {
     #[test]
     fn set_keeps_the_first_place_and_its_spelling() {
         let mut entries = table(&[("a", "1"), ("B", "2"), ("c", "3"), ("b", "4")]);
-        entries.set(c"b", c"5");
+        entries.set(c"b", c"5").unwrap();
         assert_eq!(content(&entries), [("a", "1"), ("B", "5"), ("c", "3")]);
-        entries.set(c"d", c"6");
+        entries.set(c"d", c"6").unwrap();
         assert_eq!(content(&entries), [("a", "1"), ("B", "5"), ("c", "3"), ("d", "6")]);
     }
 
     #[test]
     fn entries_go_one_by_one_or_by_their_key() {
         let mut entries = table(&[("a", "1"), ("b", "2"), ("A", "3")]);
-        entries.add(c"b", c"4");
+        entries.add(c"b", c"4").unwrap();
         entries.unset(c"A");
         assert_eq!(content(&entries), [("b", "2"), ("b", "4")]);
         entries.remove_at(0);
@@ -241,7 +261,7 @@ mod tests {
     fn a_text_is_replaced_and_removed_in_both() {
         let mut entries: OwnEntries =
             [&b"\xf6"[..], "ö".as_bytes(), b"x"].map(|key| (key.into(), Some(b"1"[..].into()))).into_iter().collect();
-        replace(&mut entries, &text("ö"), c"\xf6", c"2");
+        replace(&mut entries, &text("ö"), c"\xf6", c"2").unwrap();
         assert_eq!((entries.len(), entries.key(0), entries.value(0)), (2, &b"\xf6"[..], Some(&b"2"[..])));
         remove(&mut entries, &text("ö"));
         assert_eq!(content(&entries), [("x", "1")]);

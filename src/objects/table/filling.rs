@@ -1,23 +1,34 @@
-//! What Python puts into tables.
+//! Setting the entries of tables from Python.
 
-use std::ffi::{CStr, CString};
+use std::borrow::Cow;
+use std::ffi::CStr;
 
 use crate::cpython::{Object, Raised};
 use crate::ffi::python as py;
 use crate::objects::text;
+use crate::process::memory::{self, NoMemory};
 
 use super::entries::{self, Wanted};
 use super::{This, headers};
 
-/// A key and a value for httpd, as a table takes them.
+/// A key and a value, encoded for httpd.
 ///
 /// # Errors
-/// `TypeError` and `ValueError` as `text::to_httpd`; `ValueError` for what must not get into a response's headers.
-pub(super) fn pair<'i>(this: This<'_, 'i>, key: &Object<'i>, value: &Object<'i>) -> Result<(CString, CString), Raised> {
+/// `TypeError` and `ValueError` as `text::to_httpd`; `ValueError` if they cannot be a header of the response.
+pub(super) fn pair<'v, 'i>(
+    this: This<'_, 'i>,
+    key: &'v Object<'i>,
+    value: &'v Object<'i>,
+) -> Result<(Cow<'v, CStr>, Cow<'v, CStr>), Raised> {
     let key = text::to_httpd(key, "the key of a table's entry")?;
-    let value = text::to_httpd(value, "the value of a table's entry")?;
+    let value = text::value_to_httpd(value, "the value of a table's entry")?;
     check(this, &key, &value)?;
     Ok((key, value))
+}
+
+/// Whether an entry is a header that a response has only once, so that a new one replaces it.
+pub(super) fn is_single(this: This<'_, '_>, key: &CStr) -> bool {
+    this.is_response_headers() && key.to_bytes().eq_ignore_ascii_case(b"Content-Length")
 }
 
 fn check(this: This<'_, '_>, key: &CStr, value: &CStr) -> Result<(), Raised> {
@@ -56,7 +67,7 @@ pub(super) fn initialise<'i>(
     }
 }
 
-/// Whether it is a mapping, as far as filling from it goes.
+/// Whether the object has a method `keys`, as mappings have.
 pub(super) fn has_keys(object: &Object<'_>) -> Result<bool, Raised> {
     match object.attribute(c"keys") {
         Ok(_) => Ok(true),
@@ -71,7 +82,7 @@ pub(super) fn has_keys(object: &Object<'_>) -> Result<bool, Raised> {
     }
 }
 
-/// `self[key] = other[key]` for each key of `other`; from a table with all the values that it has under the key.
+/// `self[key] = other[key]` for each key of `other`; for a table, with all values of the key.
 pub(super) fn update<'i>(this: This<'_, 'i>, other: &Object<'i>) -> Result<(), Raised> {
     if let Some(other) = this.same_class(other) {
         return from_table(this, &other);
@@ -87,14 +98,15 @@ fn from_table(this: This<'_, '_>, other: This<'_, '_>) -> Result<(), Raised> {
     let attached = this.attached();
     let given = other.snapshot(attached)?;
     for (index, (key, value)) in given.iter().enumerate() {
-        // A missing value is nothing to put anywhere.
-        let (Ok(key), Some(Ok(value))) = (CString::new(&**key), value.as_deref().map(CString::new)) else {
+        // An entry without a value is skipped.
+        let c_string = |bytes| memory::c_string(bytes).map_err(|NoMemory| Raised::memory_error(attached));
+        let (Some(key), Some(value)) = (c_string(key)?, value.as_deref().map(c_string).transpose()?.flatten()) else {
             continue;
         };
         check(this, &key, &value)?;
         let wanted = Wanted::exactly(key.to_bytes());
         let is_first = !given[..index].iter().any(|(earlier, _)| wanted.is(earlier));
-        this.with(attached, |entries| match is_first {
+        this.with_memory(attached, |entries| match is_first {
             true => entries.set(&key, &value),
             false => entries.add(&key, &value),
         })?;
@@ -123,12 +135,12 @@ fn from_pairs<'i>(this: This<'_, 'i>, pairs: &Object<'i>) -> Result<(), Raised> 
     Ok(())
 }
 
-/// `self[key] = value` for any objects: those that are not text are put in as `str()` of them.
+/// `self[key] = value` for any objects: `str()` of those that are not text.
 fn assign<'i>(this: This<'_, 'i>, key: &Object<'i>, value: &Object<'i>) -> Result<(), Raised> {
     let (key, value) = (as_text(key)?, as_text(value)?);
     let wanted = Wanted::new(&key)?;
     let (key, value) = pair(this, &key, &value)?;
-    this.with(this.attached(), |entries| entries::replace(entries, &wanted, &key, &value))
+    this.with_memory(this.attached(), |entries| entries::replace(entries, &wanted, &key, &value))
 }
 
 fn as_text<'i>(value: &Object<'i>) -> Result<Object<'i>, Raised> {

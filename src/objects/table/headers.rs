@@ -1,4 +1,4 @@
-//! What may go into the headers of a response: nothing that could end a header and begin another.
+//! Checks of the headers of a response, so that a value cannot end a header and begin another.
 
 use crate::objects::text::{control_character, is_token};
 
@@ -15,10 +15,20 @@ pub(super) fn wrong_name(table: &str, name: &[u8]) -> Option<String> {
 
 /// What is wrong with a header's value, if anything is.
 pub(super) fn wrong_value(table: &str, name: &[u8], value: &[u8]) -> Option<String> {
-    control_character(value).map(|_| {
-        let name = super::shown::quoted(name);
-        format!("{table}[{name}]: a header's value must not contain CR, LF or another control character")
-    })
+    let problem = if control_character(value).is_some() {
+        "a header's value must not contain CR, LF or another control character".to_owned()
+    } else if name.eq_ignore_ascii_case(b"Content-Length") && !is_length(value) {
+        format!("{} is not a length: it must be a number of bytes, in digits", super::shown::quoted(value))
+    } else {
+        return None;
+    };
+    Some(format!("{table}[{}]: {problem}", super::shown::quoted(name)))
+}
+
+/// Whether a text is a valid `Content-Length` (RFC 9110, 8.6) that fits httpd's type.
+pub fn is_length(text: &[u8]) -> bool {
+    let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    digits.is_some_and(|digits| digits.parse::<i64>().is_ok())
 }
 
 #[cfg(test)]
@@ -48,5 +58,17 @@ mod tests {
                 "err_headers_out['X-A']: a header's value must not contain CR, LF or another control character"
             );
         }
+    }
+
+    #[test]
+    fn a_length_is_a_number_of_bytes() {
+        for value in ["0", "10", "007", "9223372036854775807"] {
+            assert_eq!(wrong_value("headers_out", b"content-length", value.as_bytes()), None, "{value}");
+        }
+        for value in ["", "-5", "+5", " 5", "5 ", "5,5", "0x5", "5.0", "five", "9223372036854775808"] {
+            let sentence = wrong_value("headers_out", b"Content-Length", value.as_bytes()).unwrap();
+            assert!(sentence.contains("is not a length"), "{sentence}");
+        }
+        assert_eq!(wrong_value("headers_out", b"X-Content-Length", b"five"), None);
     }
 }

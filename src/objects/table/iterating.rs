@@ -10,7 +10,7 @@ use crate::objects::text;
 use super::entries::Entry;
 use super::{TableObject, This};
 
-/// What an iterator gives of each entry.
+/// The part of each entry that an iterator returns.
 #[derive(Clone, Copy)]
 pub(super) enum Part {
     Keys,
@@ -47,9 +47,9 @@ static STEP: Definition = Definition(py::PyMethodDef {
     ml_doc: ptr::null(),
 });
 
-/// An iterator: `map(step, range(size + 1))`, where `step` looks into the table and notices when its size has changed.
+/// An iterator: `map(step, range(size + 1))`, where `step` reads the table and raises if its size has changed.
 ///
-/// Built from what CPython has, it needs no class of its own, and the garbage collector sees everything that it holds.
+/// Made of CPython's types, it needs no class of its own, and the garbage collector sees all its references.
 pub(super) fn iterate<'i>(this: This<'_, 'i>, part: Part) -> Result<Object<'i>, Raised> {
     let attached = this.attached();
     let size = this.with(attached, |entries| entries.len())? as i64;
@@ -67,7 +67,7 @@ pub(super) fn iterate<'i>(this: This<'_, 'i>, part: Part) -> Result<Object<'i>, 
     map.call([&step, &range.call([&Object::int(attached, size + 1)?])?])
 }
 
-/// One step of an iterator. `state` is the tuple that `iterate` made: no Python code can make such a function.
+/// One step of an iterator. `state` is the tuple of `iterate`: Python code cannot create such a function.
 unsafe extern "C" fn step(state: *mut py::PyObject, index: *mut py::PyObject) -> *mut py::PyObject {
     // SAFETY: CPython calls functions attached.
     let attached = unsafe { Attached::assume() };
@@ -77,21 +77,21 @@ unsafe extern "C" fn step(state: *mut py::PyObject, index: *mut py::PyObject) ->
             let at = |index| Object::borrowed(attached, py::PyTuple_GetItem(state, index));
             (at(0), at(1).to_i64()? as usize, at(2).to_i64()? as usize, Object::borrowed(attached, index))
         };
-        // SAFETY: `iterate` has put a table there.
+        // SAFETY: the first item is a table.
         let table = unsafe { state_of::<TableObject>(attached, table.as_ptr()) };
         let index = usize::try_from(index.to_i64()?).unwrap_or(usize::MAX);
-        let entry = table.with(attached, |entries| match entries.len() == size {
-            true => Ok((index < size).then(|| entries.entry(index))),
-            false => Err(()),
+        let entry = table.with_memory(attached, |entries| match entries.len() == size {
+            true => (index < size).then(|| entries.entry(index)).transpose().map(Some),
+            false => Ok(None),
         })?;
         match entry {
-            Ok(Some(entry)) => Part::ALL[part].of(attached, &entry),
-            Ok(None) => {
+            Some(Some(entry)) => Part::ALL[part].of(attached, &entry),
+            Some(None) => {
                 // SAFETY: attached.
                 unsafe { py::PyErr_SetNone(py::PyExc_StopIteration) };
                 Err(Raised::set(attached))
             }
-            Err(()) => Err(Raised::runtime_error(attached, "table changed size during iteration")),
+            None => Err(Raised::runtime_error(attached, "table changed size during iteration")),
         }
     })
 }

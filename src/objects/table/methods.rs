@@ -1,8 +1,9 @@
-//! What Python calls on a table.
+//! Methods of tables.
 
 use std::sync::Mutex;
 
 use crate::cpython::{Arguments, Method, Object, Raised, method, new_instance};
+use crate::process::memory;
 
 use super::entries::{self, Entry, Wanted};
 use super::iterating::{Part, iterate};
@@ -28,7 +29,7 @@ pub(super) static METHODS: &[Method] = &[
         c"setdefault",
         set_default,
         c"setdefault($self, key, default=\"\", /)\n--\n\n\
-          The first value under key; if there is none, default is put there."
+          The first value under key; if there is none, it is set to default."
     ),
     method!(
         TableObject,
@@ -75,7 +76,7 @@ pub(super) static METHODS: &[Method] = &[
         c"add",
         add,
         c"add($self, key, value, /)\n--\n\n\
-          Put value under key beside the values that are there."
+          Add a value to those under key."
     ),
     Method::END,
 ];
@@ -102,13 +103,13 @@ fn set_default<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Objec
     let default = arguments.get(1).map_or_else(|| Object::str(attached, ""), Ok)?;
     let wanted = Wanted::new(&key)?;
     let (key, value) = filling::pair(this, &key, &default)?;
-    let found = this.with(attached, |entries| {
+    let found = this.with_memory(attached, |entries| {
         let index = (0..entries.len()).find(|index| wanted.is(entries.key(*index)));
         if let Some(found) = index.and_then(|index| entries.value(index)) {
-            return Box::from(found);
+            return memory::boxed(found);
         }
-        entries::replace(entries, &wanted, &key, &value);
-        Box::from(value.to_bytes())
+        entries::replace(entries, &wanted, &key, &value)?;
+        memory::boxed(value.to_bytes())
     })?;
     Object::text(attached, &found)
 }
@@ -116,12 +117,12 @@ fn set_default<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Objec
 fn pop_item<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     let attached = this.attached();
-    let taken = this.with(attached, |entries| {
-        (entries.len() > 0).then(|| {
-            let entry = entries.entry(0);
+    let taken = this.with_memory(attached, |entries| {
+        let taken = (entries.len() > 0).then(|| entries.entry(0)).transpose()?;
+        if taken.is_some() {
             entries.remove_at(0);
-            entry
-        })
+        }
+        Ok(taken)
     })?;
     match taken {
         Some(entry) => Part::Items.of(attached, &entry),
@@ -192,7 +193,12 @@ fn copy<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, 
 
 fn add<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(2, 2)?;
-    let (key, value) = filling::pair(this, &arguments.required(0)?, &arguments.required(1)?)?;
-    this.with(this.attached(), |entries| entries.add(&key, &value))?;
+    let (key, value) = (arguments.required(0)?, arguments.required(1)?);
+    let (key, value) = filling::pair(this, &key, &value)?;
+    let is_single = filling::is_single(this, &key);
+    this.with_memory(this.attached(), |entries| match is_single {
+        true => entries.set(&key, &value),
+        false => entries.add(&key, &value),
+    })?;
     Ok(Object::none(this.attached()))
 }

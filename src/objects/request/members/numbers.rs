@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_int};
 
 use crate::cpython::{Attached, Object, Raised};
 use crate::ffi::httpd as raw;
+use crate::httpd::Request;
 use crate::objects::request::This;
 
 /// The value of an assignment; deleting is refused.
@@ -15,9 +16,9 @@ pub fn given<'i>(attached: Attached<'i>, value: Option<Object<'i>>, name: &CStr)
 }
 
 /// A number of httpd's record.
-pub fn get<'i>(this: This<'_, 'i>, field: fn(&raw::request_rec) -> i64) -> Result<Object<'i>, Raised> {
-    let used = this.enter(this.attached())?;
-    Object::int(this.attached(), field(used.request().fields()))
+pub fn get<'i>(this: This<'_, 'i>, field: fn(Request<'_>) -> i64) -> Result<Object<'i>, Raised> {
+    let in_use = this.enter(this.attached())?;
+    Object::int(this.attached(), field(in_use.request()))
 }
 
 /// Assigns a number of httpd's record.
@@ -25,7 +26,7 @@ pub fn set(
     this: This<'_, '_>,
     value: Option<Object<'_>>,
     name: &CStr,
-    assign: fn(&mut raw::request_rec, c_int),
+    assign: fn(Request<'_>, c_int),
 ) -> Result<(), Raised> {
     let attached = this.attached();
     let value = given(attached, value, name)?;
@@ -35,26 +36,24 @@ pub fn set(
     }
     let number = c_int::try_from(value.to_i64()?)
         .map_err(|_| Raised::overflow_error(attached, format!("{} is out of range", name.to_string_lossy())))?;
-    let used = this.enter(attached)?;
-    // SAFETY: the record is this thread's.
-    assign(unsafe { &mut *used.request().as_ptr() }, number);
+    assign(this.enter(attached)?.request(), number);
     Ok(())
 }
 
 /// A time of httpd's record, in seconds.
-pub fn get_time<'i>(this: This<'_, 'i>, field: fn(&raw::request_rec) -> raw::apr_time_t) -> Result<Object<'i>, Raised> {
-    let used = this.enter(this.attached())?;
-    Object::float(this.attached(), field(used.request().fields()) as f64 / 1e6)
+pub fn get_time<'i>(this: This<'_, 'i>, field: fn(Request<'_>) -> raw::apr_time_t) -> Result<Object<'i>, Raised> {
+    let in_use = this.enter(this.attached())?;
+    Object::float(this.attached(), field(in_use.request()) as f64 / 1e6)
 }
 
+/// From this module's record: it can be read after the request, too.
 pub fn content_type_set<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
-    let used = this.enter(this.attached())?;
-    let set = used.state().content_type_set;
-    Object::int(this.attached(), set.into())
+    let is_set = this.record().lock(this.attached()).is_content_type_set;
+    Object::int(this.attached(), is_set.into())
 }
 
+/// As `content_type_set`.
 pub fn bytes_queued<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
-    let used = this.enter(this.attached())?;
-    let queued = used.state().queued;
+    let queued = this.record().lock(this.attached()).queued;
     Object::int(this.attached(), queued as i64)
 }

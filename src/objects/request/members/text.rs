@@ -3,76 +3,85 @@
 use std::ffi::{CStr, c_char};
 
 use crate::cpython::{Object, Raised};
-use crate::ffi::httpd as raw;
-use crate::httpd::bytes_at;
+use crate::httpd::{Request, bytes_at, field, set_field};
 use crate::objects::request::This;
-use crate::objects::text::{self, from_httpd};
+use crate::objects::text::{self, from_httpd, reads_as};
 
-/// What may be assigned to a text member.
+/// The values that can be assigned to a text member.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Kind {
     Text,
-    /// None too.
+    /// `None` too.
     Optional,
     /// A text that is sent in a header.
     Header,
+    /// A part of the URL, or a file's name, which is encoded as UTF-8.
+    Path,
+    /// The same, and `None`.
+    OptionalPath,
 }
 
 /// A string of httpd's record.
-pub fn get<'i>(this: This<'_, 'i>, field: fn(&raw::request_rec) -> *const c_char) -> Result<Object<'i>, Raised> {
-    let used = this.enter(this.attached())?;
-    // SAFETY: a string of the request, which lives at least as long as it is lent.
-    from_httpd(this.attached(), unsafe { bytes_at(field(used.request().fields())) })
+pub fn get<'i>(this: This<'_, 'i>, field: fn(Request<'_>) -> *const c_char) -> Result<Object<'i>, Raised> {
+    let in_use = this.enter(this.attached())?;
+    // SAFETY: a string of the request, which lives at least as long as the request is valid.
+    from_httpd(this.attached(), unsafe { bytes_at(field(in_use.request())) })
 }
 
-/// Assigns a string of httpd's record.
+/// Assigns a string of httpd's record. Assigning the value that was read does not change the bytes.
 pub fn set(
     this: This<'_, '_>,
     value: Option<Object<'_>>,
     name: &CStr,
     kind: Kind,
-    assign: fn(&mut raw::request_rec, *mut c_char),
+    field: fn(Request<'_>) -> *const c_char,
+    assign: fn(Request<'_>, *mut c_char),
 ) -> Result<(), Raised> {
     let attached = this.attached();
     let value = super::numbers::given(attached, value, name)?;
     let name = name.to_str().unwrap_or_default();
-    let used = this.enter(attached)?;
-    let text = match kind == Kind::Optional && value.is_none() {
-        true => std::ptr::null_mut(),
-        false => {
-            let text = text::to_pool(&value, name, used.request().pool())?;
-            if kind == Kind::Header {
-                text::header_value(attached, text.to_bytes(), name)?;
-            }
-            text.as_ptr().cast_mut()
-        }
+    if matches!(kind, Kind::Optional | Kind::OptionalPath) && value.is_none() {
+        assign(this.enter(attached)?.request(), std::ptr::null_mut());
+        return Ok(());
+    }
+    // SAFETY: as in `get`.
+    if reads_as(&value, unsafe { bytes_at(field(this.enter(attached)?.request())) }) {
+        return Ok(());
+    }
+    let text = match kind {
+        Kind::Path | Kind::OptionalPath => text::path_to_httpd(&value, name)?,
+        _ => text::value_to_httpd(&value, name)?,
     };
-    // SAFETY: the record is this thread's; the text lives in its pool.
-    assign(unsafe { &mut *used.request().as_ptr() }, text);
+    if kind == Kind::Header {
+        text::header_value(attached, text.to_bytes(), name)?;
+    }
+    let in_use = this.enter(attached)?;
+    let text = text::in_pool(attached, &text, in_use.request().pool())?;
+    assign(in_use.request(), text.as_ptr().cast_mut());
     Ok(())
 }
 
 pub fn content_type<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
-    get(this, |record| record.content_type)
+    get(this, |request| field!(request, content_type))
 }
 
 pub fn set_content_type<'i>(this: This<'_, 'i>, value: Option<Object<'i>>) -> Result<(), Raised> {
     let attached = this.attached();
     let value = super::numbers::given(attached, value, c"content_type")?;
-    let used = this.enter(attached)?;
-    let text = text::to_pool(&value, "content_type", used.request().pool())?;
+    let text = text::value_to_httpd(&value, "content_type")?;
     text::header_value(attached, text.to_bytes(), "content_type")?;
-    used.request().set_content_type(text);
-    used.state().content_type_set = true;
+    let in_use = this.enter(attached)?;
+    text::room(attached, in_use.request().pool(), text.count_bytes())?;
+    in_use.request().set_content_type(&text);
+    in_use.state().is_content_type_set = true;
     Ok(())
 }
 
-/// The user's name is Latin-1 both ways: that is how most browsers send it.
+/// The user's name is decoded and encoded as Latin-1: most browsers send it like this.
 pub fn user<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
     let attached = this.attached();
-    let used = this.enter(attached)?;
-    // SAFETY: a string of the request.
-    match unsafe { bytes_at(used.request().fields().user) } {
+    let in_use = this.enter(attached)?;
+    match in_use.request().user() {
         Some(user) => Object::latin1(attached, user),
         None => Ok(Object::none(attached)),
     }
@@ -81,26 +90,27 @@ pub fn user<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
 pub fn set_user<'i>(this: This<'_, 'i>, value: Option<Object<'i>>) -> Result<(), Raised> {
     let attached = this.attached();
     let value = super::numbers::given(attached, value, c"user")?;
-    let used = this.enter(attached)?;
-    let text = text::latin1_to_pool(&value, "user", used.request().pool())?;
-    // SAFETY: the record is this thread's; the text lives in its pool.
-    unsafe { (*used.request().as_ptr()).user = text.as_ptr().cast_mut() };
+    let text = text::latin1_to_httpd(&value, "user")?;
+    let in_use = this.enter(attached)?;
+    let text = text::in_pool(attached, &text, in_use.request().pool())?;
+    set_field!(in_use.request(), user, text.as_ptr().cast_mut());
     Ok(())
 }
 
+/// From this module's record: it can be read after the request, too.
 pub fn extension<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
     let attached = this.attached();
-    let used = this.enter(attached)?;
-    from_httpd(attached, used.state().extension.as_deref().map(str::as_bytes))
+    let extension = this.record().lock(attached).running.extension.clone();
+    from_httpd(attached, extension.as_deref().map(str::as_bytes))
 }
 
+/// As `extension`.
 pub fn phase<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
     let attached = this.attached();
-    let used = this.enter(attached)?;
-    from_httpd(attached, used.state().phase.map(str::as_bytes))
+    let phase = this.record().lock(attached).running.phase;
+    from_httpd(attached, phase.map(str::as_bytes))
 }
 
 pub fn interpreter<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {
-    let _used = this.enter(this.attached())?;
     Object::text(this.attached(), this.interpreter().name())
 }

@@ -1,4 +1,4 @@
-//! What runs when the request ends.
+//! `register_cleanup`.
 
 use crate::cpython::{Arguments, Object, Raised};
 use crate::objects::request::{Cleanup, This};
@@ -14,7 +14,7 @@ pub fn register_cleanup<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Res
             format!("register_cleanup() argument 1 must be callable, not {}", callable.type_name()),
         ));
     }
-    let used = this.enter(attached)?;
-    used.state().cleanups.push(Cleanup::new(this.interpreter(), callable, data));
+    let in_use = this.enter(attached)?;
+    in_use.state().extras().cleanups.push(Cleanup::new(this.interpreter(), callable, data));
     Ok(Object::none(attached))
 }

@@ -1,19 +1,19 @@
 //! The extensions that AddHandler gives to this module.
 
 use crate::cpython::{Arguments, Object, Raised};
+use crate::httpd::Request;
 use crate::httpd::configuration::Directive;
-use crate::httpd::{Request, bytes_at};
 use crate::objects::request::This;
 
-/// What mod_mime has made of AddHandler it keeps to itself, so the configuration is asked, as far as it can hold for the
-/// request. A .htaccess file is not part of it.
+/// mod_mime's own data is private, so this reads the configuration, where it may apply to the request. .htaccess files are not
+/// read.
 pub fn get_addhandler_exts<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
-    let used = this.enter(this.attached())?;
+    let in_use = this.enter(this.attached())?;
     let mut extensions = Vec::new();
     // SAFETY: a child keeps its configuration as it is.
     if let Some(first) = unsafe { Directive::first() } {
-        collect(first, used.request(), &mut extensions);
+        collect(first, in_use.request(), &mut extensions);
     }
     Object::text(this.attached(), &extensions.join(&b' '))
 }
@@ -39,26 +39,22 @@ fn collect(first: Directive<'_>, request: Request<'_>, extensions: &mut Vec<Vec<
     }
 }
 
-/// An extension as mod_mime keeps it: in lower case, without the dot.
+/// An extension as in mod_mime: in lower case, without the dot.
 fn key(word: &[u8]) -> Vec<u8> {
     word.strip_prefix(b".").unwrap_or(word).to_ascii_lowercase()
 }
 
-/// Whether a section can hold for a request as far as its name and first argument tell: other virtual hosts cannot, nor can
-/// folders and locations that the request is not below. Patterns and all other sections may.
+/// Whether a section can apply to a request, by its name and first argument: other virtual hosts cannot, nor can
+/// directories and locations that do not contain the request. Patterns and all other sections may.
 fn may_hold(section: Directive<'_>, name: &[u8], request: Request<'_>) -> bool {
     let argument = section.words(request.pool()).next().unwrap_or_default();
     if name.eq_ignore_ascii_case(b"<VirtualHost") {
-        let server = request.server().fields();
-        // SAFETY: a string of the configuration.
-        let defined = (unsafe { bytes_at(server.defn_name) }.unwrap_or_default(), server.defn_line_number);
-        return section.origin() == defined;
+        return section.origin() == request.server().origin();
     }
     let path = if name.eq_ignore_ascii_case(b"<Directory") {
         request.filename()
     } else if name.eq_ignore_ascii_case(b"<Location") {
-        // SAFETY: a string of the request.
-        unsafe { bytes_at(request.fields().uri) }
+        request.uri()
     } else {
         return true;
     };

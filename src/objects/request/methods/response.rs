@@ -1,4 +1,4 @@
-//! What is said about the response, beside its body.
+//! The headers of the response, and the log.
 
 use std::ffi::{c_char, c_int};
 use std::ptr;
@@ -25,11 +25,9 @@ pub fn allow_methods<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result
             return Err(Raised::type_error(attached, message));
         }
     };
-    let used = this.enter(attached)?;
-    let request = used.request();
     let mut texts = Vec::with_capacity(names.len());
     for name in &names {
-        let text = text::to_pool(name, "allow_methods()", request.pool())?;
+        let text = text::to_httpd(name, "allow_methods()")?;
         if !is_token(text.to_bytes()) {
             let shown = text.to_string_lossy();
             return Err(Raised::value_error(
@@ -39,6 +37,11 @@ pub fn allow_methods<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result
         }
         texts.push(text);
     }
+    let in_use = this.enter(attached)?;
+    let request = in_use.request();
+    let size = texts.iter().fold(0_usize, |size, text| size.saturating_add(text.count_bytes()));
+    text::room(attached, request.pool(), size)?;
+    let texts = texts.iter().map(|text| request.pool().c_string(text.to_bytes()));
     let end = ptr::null::<c_char>();
     // SAFETY: the request is live; the list of texts, which live in its pool, ends with a null.
     unsafe {
@@ -54,9 +57,9 @@ pub fn allow_methods<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result
 
 pub fn meets_conditions<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
-    let used = this.enter(this.attached())?;
+    let in_use = this.enter(this.attached())?;
     // SAFETY: the request is live.
-    let status = unsafe { raw::ap_meets_conditions(used.request().as_ptr()) };
+    let status = unsafe { raw::ap_meets_conditions(in_use.request().as_ptr()) };
     Object::int(this.attached(), status.into())
 }
 
@@ -64,30 +67,26 @@ pub fn set_content_length<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> R
     arguments.expect(1, 1)?;
     let attached = this.attached();
     let length = arguments.required(0)?.to_i64()?;
-    if length < 0 {
+    let Ok(length) = u64::try_from(length) else {
         return Err(Raised::value_error(attached, format!("set_content_length(): {length} is not a length")));
-    }
-    let used = this.enter(attached)?;
-    // SAFETY: the request is live.
-    unsafe { raw::ap_set_content_length(used.request().as_ptr(), length) };
+    };
+    this.enter(attached)?.request().set_content_length(length);
     Ok(Object::none(attached))
 }
 
 pub fn set_etag<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     let attached = this.attached();
-    let used = this.enter(attached)?;
-    let request = used.request();
     // SAFETY: the request is live. `FileETag Digest` reads the whole file.
-    attached.detach(|| unsafe { raw::ap_set_etag(request.as_ptr()) });
+    this.detached(attached, |request, _| unsafe { raw::ap_set_etag(request.as_ptr()) })?;
     Ok(Object::none(attached))
 }
 
 pub fn set_last_modified<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
-    let used = this.enter(this.attached())?;
+    let in_use = this.enter(this.attached())?;
     // SAFETY: the request is live.
-    unsafe { raw::ap_set_last_modified(used.request().as_ptr()) };
+    unsafe { raw::ap_set_last_modified(in_use.request().as_ptr()) };
     Ok(Object::none(this.attached()))
 }
 
@@ -99,13 +98,13 @@ pub fn update_mtime<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<
     if !(-limit..limit).contains(&seconds) {
         return Err(Raised::value_error(attached, format!("update_mtime(): {seconds} is not a time in seconds")));
     }
-    let used = this.enter(attached)?;
+    let in_use = this.enter(attached)?;
     // SAFETY: the request is live.
-    unsafe { raw::ap_update_mtime(used.request().as_ptr(), seconds as i64 * 1_000_000) };
+    unsafe { raw::ap_update_mtime(in_use.request().as_ptr(), seconds as i64 * 1_000_000) };
     Ok(Object::none(attached))
 }
 
-/// Headers go out by themselves; old scripts call it.
+/// Headers are sent automatically; old scripts call this.
 pub fn send_http_header<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     this.enter(this.attached())?;
@@ -114,6 +113,10 @@ pub fn send_http_header<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Res
 
 pub fn log_error<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(1, 2)?;
-    let used = this.enter(this.attached())?;
-    logging::log_error(&arguments, Place::Request(used.request().as_ptr()))
+    let attached = this.attached();
+    // The request must be valid even if there is nothing to log.
+    drop(this.enter(attached)?);
+    let Some(entry) = logging::Entry::of(&arguments)? else { return Ok(Object::none(attached)) };
+    this.detached(attached, move |request, _| entry.write(Place::Request(request.as_ptr())))?;
+    Ok(Object::none(attached))
 }

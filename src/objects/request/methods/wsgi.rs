@@ -1,53 +1,47 @@
-//! What a WSGI application is called with.
+//! The environment of WSGI applications, and `start_response`.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 
 use crate::config::{DirectoryConfig, Section};
-use crate::cpython::{Arguments, Object, Raised};
-use crate::ffi::httpd as raw;
+use crate::cpython::{Arguments, Attached, Object, Raised};
 use crate::ffi::python as py;
-use crate::httpd::{Mpm, Request, Table, bytes_at};
-use crate::objects::request::{InUse, This};
+use crate::httpd::{HttpStatus, Mpm, Request, environment, set_field};
+use crate::objects::request::record::RequestState;
+use crate::objects::request::{RequestInUse, This, current_request};
+use crate::objects::table::headers::is_length;
 use crate::objects::text::{self, is_token};
+use crate::objects::wsgi::running::{self, Split};
 
 const BASE_OPTION: &str = "mod_python.wsgi.base_uri";
 
 pub fn build_wsgi_env<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(0, 0)?;
     let attached = this.attached();
-    let used = this.enter(attached)?;
-    let request = used.request();
-    let base = base(this, &used)?;
-    // SAFETY: a string of the request.
-    let uri = unsafe { bytes_at(request.fields().uri) }.unwrap_or_default();
-    let Some(path_info) =
-        uri.strip_prefix(&*base).filter(|rest| rest.is_empty() || base.is_empty() || rest.starts_with(b"/"))
-    else {
-        return Ok(Object::none(attached));
-    };
-    // SAFETY: the record is this thread's; the text lives in its pool.
-    unsafe { (*request.as_ptr()).path_info = request.pool().c_string(path_info).as_ptr().cast_mut() };
-    attached.detach(|| super::cgi::fill(request, &base));
+    let base = base(&this.enter(attached)?).map_err(|base| wrong_base(attached, &base))?;
+    let own = &base;
+    let found = this.detached(attached, move |request, _| variables(request, own))?;
+    let Some(Variables { path_info, others, authorization }) = found else { return Ok(Object::none(attached)) };
 
     let environment = Object::dict(attached)?;
-    // SAFETY: the table lives with the request.
-    let variables = unsafe { Table::from_raw(request.fields().subprocess_env) };
-    for (name, value) in variables.into_iter().flat_map(|table| table.iter()) {
-        let Some(value) = value else { continue };
+    let mut is_https = None;
+    for (name, value) in &others {
+        let Some(value) = value.as_deref() else { continue };
+        if is_https.is_none() && name.eq_ignore_ascii_case(b"HTTPS") {
+            is_https = Some(!value.eq_ignore_ascii_case(b"off"));
+        }
         let (name, value) = (Object::text(attached, name)?, Object::latin1(attached, value)?);
-        // SAFETY: attached; a dict, a key and a value. The first of several is kept, as httpd's own look-up has it.
+        // SAFETY: attached; a dict, a key and a value. The first of several is kept, as in httpd's own look-up.
         if unsafe { py::PyDict_SetDefault(environment.as_ptr(), name.as_ptr(), value.as_ptr()) }.is_null() {
             return Err(Raised::set(attached));
         }
     }
-    environment.set("PATH_INFO", &Object::latin1(attached, path_info)?)?;
-    if let Some(value) = authorization(request) {
-        environment.set("HTTP_AUTHORIZATION", &Object::latin1(attached, value)?)?;
+    environment.set("PATH_INFO", &Object::latin1(attached, &path_info)?)?;
+    if let Some(value) = authorization {
+        environment.set("HTTP_AUTHORIZATION", &Object::latin1(attached, &value)?)?;
     }
-    let is_https = variables
-        .and_then(|table| table.get(b"HTTPS").flatten())
-        .is_some_and(|value| !value.eq_ignore_ascii_case(b"off"));
-    environment.set("wsgi.url_scheme", &Object::str(attached, if is_https { "https" } else { "http" })?)?;
+    let scheme = if is_https == Some(true) { "https" } else { "http" };
+    environment.set("wsgi.url_scheme", &Object::str(attached, scheme)?)?;
     environment.set("wsgi.input", &this.object())?;
     environment.set("wsgi.errors", &standard_error(attached)?)?;
     environment
@@ -57,33 +51,71 @@ pub fn build_wsgi_env<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Resul
     Ok(environment)
 }
 
-/// The part of the path that is the application's own: SCRIPT_NAME.
-fn base(this: This<'_, '_>, used: &InUse<'_>) -> Result<Vec<u8>, Raised> {
-    let options = used.request().directory_config::<DirectoryConfig>().and_then(|config| config.settings.options);
+/// `_run_wsgi(application)`: whether the URL is below the base, and the application was called for it.
+pub fn run_wsgi<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
+    arguments.expect(1, 1)?;
+    let attached = this.attached();
+    let application = arguments.required(0)?;
+    let run = running::run().ok_or_else(|| Raised::runtime_error(attached, "nothing calls applications yet"))?;
+    let script_name = base(&this.enter(attached)?).map_err(|base| wrong_base(attached, &base))?;
+    let served = current_request(attached, this.interpreter())?;
+    if served.is_none_or(|served| served.as_ptr() != this.object().as_ptr()) {
+        let message = "_run_wsgi() can only be called by the thread that serves the request";
+        return Err(Raised::runtime_error(attached, message));
+    }
+    let uri = this.enter(attached)?.request().uri().unwrap_or_default().to_vec();
+    let Some(path_info) = below(&uri, &script_name) else { return Ok(Object::bool(attached, false)) };
+    let path_info = path_info.to_vec();
+    run(this, &application, Split { script_name, path_info })?;
+    Ok(Object::bool(attached, true))
+}
+
+#[cold]
+fn wrong_base(attached: Attached<'_>, base: &str) -> Raised {
+    Raised::value_error(attached, format!("PythonOption '{BASE_OPTION}' ('{base}') must not end with '/'"))
+}
+
+/// What follows the base in a URL's path that is below it.
+fn below<'u>(uri: &'u [u8], base: &[u8]) -> Option<&'u [u8]> {
+    uri.strip_prefix(base).filter(|rest| rest.is_empty() || base.is_empty() || rest.starts_with(b"/"))
+}
+
+/// What the environment is made of.
+struct Variables {
+    path_info: Vec<u8>,
+    others: Vec<environment::Variable>,
+    authorization: Option<Vec<u8>>,
+}
+
+/// `None` if the URL is not below the base.
+fn variables(request: Request<'_>, base: &[u8]) -> Option<Variables> {
+    let uri = request.uri().unwrap_or_default();
+    let path_info = below(uri, base)?;
+    set_field!(request, path_info, request.pool().c_string(path_info).as_ptr().cast_mut());
+    environment::fill(request, base);
+    let others = request.subprocess_env().iter().map(|(name, value)| (name.into(), value.map(Into::into))).collect();
+    let authorization = request.headers_in().get(b"Authorization").flatten().map(<[u8]>::to_vec);
+    Some(Variables { path_info: path_info.to_vec(), others, authorization })
+}
+
+/// SCRIPT_NAME: the part of the path that leads to the application. An error has one that ends with a slash.
+fn base(in_use: &RequestInUse<'_>) -> Result<Vec<u8>, String> {
+    let options = in_use.request().directory_config::<DirectoryConfig>().and_then(|config| config.settings.options);
     let option = options.and_then(|options| options.get(BASE_OPTION.as_bytes()).flatten());
     if let Some(base) = option.filter(|base| !base.is_empty()) {
         return match base.ends_with(b"/") {
             false => Ok(base.to_vec()),
-            true => {
-                let base = String::from_utf8_lossy(base);
-                let message = format!("PythonOption '{BASE_OPTION}' ('{base}') must not end with '/'");
-                Err(Raised::value_error(this.attached(), message))
-            }
+            true => Err(String::from_utf8_lossy(base).into_owned()),
         };
     }
-    let state = used.state();
-    Ok(match state.handlers.get(state.current).map(|entry| entry.section) {
+    let state = in_use.state();
+    Ok(match state.running.handlers.get(state.running.current).map(|handler| handler.section) {
         Some(Section::Location(path)) => path.strip_suffix(b"/").unwrap_or(path).to_vec(),
         _ => Vec::new(),
     })
 }
 
-fn authorization(request: Request<'_>) -> Option<&[u8]> {
-    // SAFETY: the table lives with the request.
-    unsafe { Table::from_raw(request.fields().headers_in) }?.get(b"Authorization").flatten()
-}
-
-fn standard_error(attached: crate::cpython::Attached<'_>) -> Result<Object<'_>, Raised> {
+fn standard_error(attached: Attached<'_>) -> Result<Object<'_>, Raised> {
     // SAFETY: attached; a borrowed reference or null.
     unsafe {
         let stream = py::PySys_GetObject(c"stderr".as_ptr());
@@ -93,109 +125,194 @@ fn standard_error(attached: crate::cpython::Attached<'_>) -> Result<Object<'_>, 
 
 pub fn wsgi_start_response<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
     arguments.expect(2, 3)?;
-    let attached = this.attached();
     let (line, headers) = (arguments.required(0)?, arguments.required(1)?);
+    let information = arguments.get(2).filter(|value| !value.is_none());
+    start_response(this, &line, &headers, information.as_ref(), HopByHop::Passed)?;
+    this.object().attribute(c"write")
+}
+
+/// What becomes of headers that say how the connection is used (RFC 9110, 7.6.1), which httpd sets itself.
+#[derive(Clone, Copy, PartialEq)]
+pub enum HopByHop {
+    Passed,
+    /// As PEP 3333 has it.
+    Refused,
+}
+
+/// Whether a header is one of those.
+fn is_hop_by_hop(name: &[u8]) -> bool {
+    const NAMES: [&str; 9] = [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// Sets the status and the headers of the response, in place of those that an earlier call has set.
+///
+/// # Errors
+/// What is wrong with them; or the exception that `information` has, if the response has begun.
+pub fn start_response<'i>(
+    this: This<'_, 'i>,
+    line: &Object<'i>,
+    headers: &Object<'i>,
+    information: Option<&Object<'i>>,
+    hop_by_hop: HopByHop,
+) -> Result<(), Raised> {
+    let attached = this.attached();
     let wrong = |what: &str, value: &Object<'_>| {
-        Err(Raised::type_error(attached, format!("wsgi_start_response(): {what}, not {}", value.type_name())))
+        Err(Raised::type_error(attached, format!("start_response(): {what}, not {}", value.type_name())))
     };
     if !line.is_str() {
-        return wrong("the status must be str", &line);
+        return wrong("the status must be str", line);
     }
     if !headers.is_list() {
-        return wrong("the headers must be a list", &headers);
+        return wrong("the headers must be a list", headers);
     }
-    if let Some(information) = arguments.get(2).filter(|value| !value.is_none()) {
-        return Err(raise_again(&information));
+    if let Some(information) = information {
+        let error = ExcInfo::of(information)?;
+        // What has gone out cannot be replaced (PEP 3333).
+        let has_begun = {
+            let in_use = this.enter(attached)?;
+            let is_committed = in_use.state().output.is_committed();
+            is_committed || in_use.request().is_response_started()
+        };
+        if has_begun {
+            return Err(error.raise_again());
+        }
     }
-    let used = this.enter(attached)?;
-    let request = used.request();
-    let line = text::to_pool(&line, "the status", request.pool())?;
+    let line = text::to_httpd(line, "the status")?;
     text::header_value(attached, line.to_bytes(), "the status")?;
     let Some(status) = status_of(line.to_bytes()) else {
         return Err(Raised::value_error(attached, format!("Invalid status line: {}", line.to_string_lossy())));
     };
-    let mut fields = Vec::new();
+    if status.0 < 200 {
+        let message = format!("start_response(): {} is no final status: the client would go on waiting", status.0);
+        return Err(Raised::value_error(attached, message));
+    }
+    let mut pairs = Vec::new();
     for item in headers.items()? {
         if !item.is_exact_tuple() {
             return wrong("each header must be a tuple", &item);
         }
-        let [name, value] = &item.items()?[..] else {
+        let Ok([name, value]) = <[_; 2]>::try_from(item.items()?) else {
             return wrong("each header must be a tuple of name and value", &item);
         };
         for (part, what) in
-            [(name, "a header's name must be str or bytes"), (value, "a header's value must be str or bytes")]
+            [(&name, "a header's name must be str or bytes"), (&value, "a header's value must be str or bytes")]
         {
             if !part.is_exact_text() {
                 return wrong(what, part);
             }
         }
-        fields.push(header(attached, request, name, value)?);
+        pairs.push((name, value));
     }
-    for (name, value) in fields {
-        add(request, name, value);
+    let fields: Vec<_> = pairs.iter().map(|(name, value)| header(attached, name, value)).collect::<Result<_, _>>()?;
+    if hop_by_hop == HopByHop::Refused {
+        if let Some((name, _)) = fields.iter().find(|(name, _)| is_hop_by_hop(name.to_bytes())) {
+            let message = format!(
+                "start_response(): the header {} is the server's to set (PEP 3333): leave it out",
+                name.to_string_lossy()
+            );
+            return Err(Raised::value_error(attached, message));
+        }
     }
-    // SAFETY: the record is this thread's; the text lives in its pool. Without the number httpd would drop the line.
-    unsafe {
-        (*request.as_ptr()).status = status;
-        (*request.as_ptr()).status_line = line.as_ptr();
-    }
-    this.object().attribute(c"write")
+    let in_use = this.enter(attached)?;
+    let size = fields.iter().fold(line.count_bytes(), |size, (name, value)| {
+        size.saturating_add(name.count_bytes()).saturating_add(value.count_bytes())
+    });
+    text::room(attached, in_use.request().pool(), size)?;
+    start(in_use.request(), &mut in_use.state(), status, &line, &fields);
+    Ok(())
 }
 
-/// A header of the response that is fit to be sent.
-fn header<'r>(
-    attached: crate::cpython::Attached<'_>,
-    request: Request<'r>,
-    name: &Object<'_>,
-    value: &Object<'_>,
-) -> Result<(&'r CStr, &'r CStr), Raised> {
-    let name = text::to_pool(name, "a header's name", request.pool())?;
+/// Sets status and headers, and removes those that an earlier call has set.
+fn start(request: Request<'_>, state: &mut RequestState, status: HttpStatus, line: &CStr, fields: &[Field<'_>]) {
+    for name in std::mem::take(&mut state.extras().started_headers) {
+        match name.to_bytes().eq_ignore_ascii_case(b"Content-Type") {
+            true => set_field!(request, content_type, std::ptr::null()),
+            false => request.headers_out().unset(&name),
+        }
+    }
+    let line = request.pool().c_string(line.to_bytes());
+    // Without the number httpd would drop the line.
+    set_field!(request, status, status.0);
+    set_field!(request, status_line, line.as_ptr());
+    for (name, value) in fields {
+        if name.to_bytes().eq_ignore_ascii_case(b"Content-Type") {
+            // httpd sends its own field, and chooses filters by it.
+            request.set_content_type(value);
+        } else if name.to_bytes().eq_ignore_ascii_case(b"Content-Length") {
+            request.headers_out().set(name, value);
+        } else {
+            request.headers_out().add(name, value);
+        }
+        state.extras().started_headers.push(name.clone().into_owned());
+    }
+}
+
+/// The name and the value of a header.
+type Field<'v> = (Cow<'v, CStr>, Cow<'v, CStr>);
+
+/// A header of the response, checked.
+fn header<'v>(attached: Attached<'_>, name: &'v Object<'_>, value: &'v Object<'_>) -> Result<Field<'v>, Raised> {
+    let name = text::to_httpd(name, "a header's name")?;
     if !is_token(name.to_bytes()) {
         let shown = name.to_string_lossy();
-        return Err(Raised::value_error(
-            attached,
-            format!("wsgi_start_response(): {shown:?} is not the name of a header"),
-        ));
+        let message = format!("start_response(): {shown:?} is not the name of a header");
+        return Err(Raised::value_error(attached, message));
     }
-    let value = text::to_pool(value, &name.to_string_lossy(), request.pool())?;
+    let value = text::to_httpd(value, &name.to_string_lossy())?;
     text::header_value(attached, value.to_bytes(), &name.to_string_lossy())?;
+    if name.to_bytes().eq_ignore_ascii_case(b"Content-Length") && !is_length(value.to_bytes()) {
+        let message = format!(
+            "start_response(): Content-Length: {:?} is not a length: it must be a number of bytes, in digits",
+            value.to_string_lossy()
+        );
+        return Err(Raised::value_error(attached, message));
+    }
     Ok((name, value))
 }
 
-fn add(request: Request<'_>, name: &CStr, value: &CStr) {
-    if name.to_bytes().eq_ignore_ascii_case(b"Content-Type") {
-        // httpd sends what it has noted itself, and chooses filters by it.
-        request.set_content_type(value);
-    } else {
-        // SAFETY: the table lives with the request, and so do the texts.
-        unsafe { raw::apr_table_addn(request.fields().headers_out, name.as_ptr(), value.as_ptr()) };
-    }
-}
-
 /// The number at the beginning of a status line.
-fn status_of(line: &[u8]) -> Option<i32> {
+fn status_of(line: &[u8]) -> Option<HttpStatus> {
     let (digits, rest) = line.split_at_checked(3)?;
     let status = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit))?.parse().ok()?;
-    ((100..600).contains(&status) && (rest.is_empty() || rest[0] == b' ')).then_some(status)
+    ((100..600).contains(&status) && (rest.is_empty() || rest[0] == b' ')).then_some(HttpStatus(status))
 }
 
-/// Raises what `sys.exc_info()` gave.
-fn raise_again(information: &Object<'_>) -> Raised {
-    let attached = information.attached();
-    let raise = || -> Result<Raised, Raised> {
-        let parts = if information.is_tuple() { information.items()? } else { Vec::new() };
-        let [class, value, traceback] = &parts[..] else {
-            return Err(Raised::type_error(
-                attached,
-                "wsgi_start_response(): exc_info must be the tuple of sys.exc_info()",
-            ));
-        };
-        if !traceback.is_none() && value.is_exception() {
-            value.set_attribute(c"__traceback__", traceback)?;
+/// The tuple of `sys.exc_info()`.
+struct ExcInfo<'i> {
+    class: Object<'i>,
+    value: Object<'i>,
+    traceback: Object<'i>,
+}
+
+impl<'i> ExcInfo<'i> {
+    fn of(given: &Object<'i>) -> Result<Self, Raised> {
+        let parts = if given.is_tuple() { given.items()? } else { Vec::new() };
+        let [class, value, traceback] = <[_; 3]>::try_from(parts).map_err(|_| {
+            let message = "start_response(): exc_info must be the tuple of sys.exc_info()";
+            Raised::type_error(given.attached(), message)
+        })?;
+        Ok(Self { class, value, traceback })
+    }
+
+    fn raise_again(&self) -> Raised {
+        if !self.traceback.is_none() && self.value.is_exception() {
+            if let Err(raised) = self.value.set_attribute(c"__traceback__", &self.traceback) {
+                return raised;
+            }
         }
-        Ok(Raised::with_value(class, value))
-    };
-    raise().unwrap_or_else(|raised| raised)
+        Raised::with_value(&self.class, &self.value)
+    }
 }
 
 #[cfg(test)]
@@ -204,9 +321,9 @@ mod tests {
 
     #[test]
     fn a_status_line_begins_with_its_number() {
-        assert_eq!(status_of(b"200 OK"), Some(200));
-        assert_eq!(status_of(b"404"), Some(404));
-        assert_eq!(status_of(b"599 "), Some(599));
+        assert_eq!(status_of(b"200 OK"), Some(HttpStatus(200)));
+        assert_eq!(status_of(b"404"), Some(HttpStatus(404)));
+        assert_eq!(status_of(b"599 "), Some(HttpStatus(599)));
         for wrong in ["", "20", "2000 OK", "200OK", "099 x", "600 x", " 200 OK", "+20 x"] {
             assert_eq!(status_of(wrong.as_bytes()), None, "{wrong:?}");
         }

@@ -1,0 +1,3 @@
+//! Whole applications: what calls them, and what becomes of what they return.
+
+pub mod wsgi;

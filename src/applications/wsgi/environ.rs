@@ -1,0 +1,84 @@
+//! The environ: a plain dict of an application's template and the request's variables.
+
+use crate::cpython::{Object, Raised};
+use crate::ffi::python as py;
+use crate::httpd::Mpm;
+use crate::httpd::variables::{Name, Variables, server_software};
+use crate::objects::text;
+
+use super::names::{Names, Own};
+use super::{About, Exchange, Value};
+
+impl<'i> Exchange<'_, 'i> {
+    /// The environ, but for the objects of this request.
+    pub(super) fn environ(
+        &self,
+        names: &Names,
+        about: &About<'_>,
+        variables: &Variables<'_>,
+    ) -> Result<Object<'i>, Raised> {
+        let attached = self.attached;
+        let template = names.template(attached, about.fingerprint, |library| self.template(library, about))?;
+        // SAFETY: attached; a dict.
+        let environ = unsafe { Object::owned(attached, py::PyDict_Copy(template.as_ptr()))? };
+        for (name, value) in &variables.all {
+            let key = names.key(attached, name)?;
+            let value = Object::latin1(attached, value)?;
+            match name {
+                Name::Known(_) => environ.set_item(&key, &value)?,
+                Name::Header(header) => {
+                    let known = set_default(&environ, &key, &value)?;
+                    if known.as_ptr() != value.as_ptr() {
+                        environ.set_item(&key, &joined(header, &known, &value)?)?;
+                    }
+                }
+                Name::Environment(_) => drop(set_default(&environ, &key, &value)?),
+            }
+        }
+        for (name, value) in about.more {
+            environ.set_item(&names.key(attached, &Name::Environment(name.as_bytes()))?, &value.object(attached)?)?;
+        }
+        names.set(&environ, Own::Scheme, &names.scheme(attached, variables.is_https))?;
+        Ok(environ)
+    }
+
+    /// What all environs of an application have in common.
+    fn template(&self, library: &Object<'i>, about: &About<'_>) -> Result<Object<'i>, Raised> {
+        let attached = self.attached;
+        let name = text::from_httpd(attached, Some(self.interpreter.name()))?;
+        let object = Object::str(attached, about.object)?;
+        let software = Object::latin1(attached, server_software())?;
+        let (threads, processes) =
+            (Object::bool(attached, Mpm::is_threaded()), Object::bool(attached, Mpm::has_several_children()));
+        let pair = |(name, value): &(&str, Value<'_>)| {
+            Object::tuple(attached, [Object::str(attached, name)?, value.object(attached)?])
+        };
+        let more = about.fixed.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+        let arguments = [&name, &object, &software, &threads, &processes];
+        library.attribute(c"template")?.call_with(arguments.into_iter().chain(&more))
+    }
+}
+
+/// The value under a key, which is the given one if there was none.
+fn set_default<'i>(environ: &Object<'i>, key: &Object<'i>, value: &Object<'i>) -> Result<Object<'i>, Raised> {
+    let attached = environ.attached();
+    // SAFETY: attached; a dict, a key and a value. The reference is borrowed from the dict.
+    unsafe {
+        match py::PyDict_SetDefault(environ.as_ptr(), key.as_ptr(), value.as_ptr()) {
+            known if known.is_null() => Err(Raised::set(attached)),
+            known => Ok(Object::borrowed(attached, known)),
+        }
+    }
+}
+
+/// The values of a header that a request has more than once (RFC 9110, 5.3; RFC 6265, 5.4).
+fn joined<'i>(header: &[u8], first: &Object<'i>, second: &Object<'i>) -> Result<Object<'i>, Raised> {
+    let attached = first.attached();
+    let separator = if header.eq_ignore_ascii_case(b"Cookie") { "; " } else { ", " };
+    let separator = Object::str(attached, separator)?;
+    // SAFETY: attached; texts.
+    unsafe {
+        let first = Object::owned(attached, py::PyUnicode_Concat(first.as_ptr(), separator.as_ptr()))?;
+        Object::owned(attached, py::PyUnicode_Concat(first.as_ptr(), second.as_ptr()))
+    }
+}
