@@ -1,7 +1,7 @@
 """mod_python: Python inside Apache httpd.
 
-Inside httpd the submodule ``apache`` is there as soon as the package is. Outside httpd, where the builtin module ``_apache``
-does not exist, the package can still be imported for the parts that need no server.
+Inside httpd the package imports the submodule ``apache``. Outside httpd, where the builtin module ``_apache``
+does not exist, it can be imported for the parts that need no server.
 """
 
 from .version import version as mp_version

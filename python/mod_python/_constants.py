@@ -1,6 +1,6 @@
-"""The numbers and words of the module ``apache`` that do not depend on the httpd it runs in."""
+"""Constants of the module ``apache`` that do not depend on the httpd it runs in."""
 
-# What a handler returns
+# Results of handlers
 OK = REQ_PROCEED = 0
 DECLINED = REQ_NOACTION = -1
 DONE = -2
@@ -76,7 +76,7 @@ REMOTE_NAME = 1
 REMOTE_NOLOOKUP = 2
 REMOTE_DOUBLE_REV = 3
 
-# Places in req.finfo
+# Indexes of req.finfo
 FINFO_MODE = 0
 FINFO_INO = 1
 FINFO_DEV = 2
@@ -91,7 +91,7 @@ FINFO_FNAME = 10
 FINFO_NAME = 11
 FINFO_FILETYPE = 12
 
-# Places in req.parsed_uri
+# Indexes of req.parsed_uri
 URI_SCHEME = 0
 URI_HOSTINFO = 1
 URI_USER = 2
@@ -142,7 +142,7 @@ AP_REQ_ACCEPT_PATH_INFO = 0
 AP_REQ_REJECT_PATH_INFO = 1
 AP_REQ_DEFAULT_PATH_INFO = 2
 
-# mpm_query(): what it may answer, and what can be asked
+# mpm_query(): results and codes
 AP_MPMQ_NOT_SUPPORTED = 0
 AP_MPMQ_STATIC = 1
 AP_MPMQ_DYNAMIC = 2
@@ -159,7 +159,7 @@ AP_MPMQ_MAX_SPARE_THREADS = 10
 AP_MPMQ_MAX_REQUESTS_DAEMON = 11
 AP_MPMQ_MAX_DAEMONS = 12
 
-# Content types with a meaning of their own to httpd
+# Content types with a special meaning in httpd
 CGI_MAGIC_TYPE = "application/x-httpd-cgi"
 INCLUDES_MAGIC_TYPE = "text/x-server-parsed-html"
 INCLUDES_MAGIC_TYPE3 = "text/x-server-parsed-html3"
@@ -170,7 +170,7 @@ REQUEST_NO_BODY = 0
 REQUEST_CHUNKED_ERROR = 1
 REQUEST_CHUNKED_DECHUNK = 2
 
-# What stat() is asked for
+# The argument of stat()
 APR_FINFO_LINK = 0x1
 APR_FINFO_MTIME = 0x10
 APR_FINFO_CTIME = 0x20
@@ -195,13 +195,13 @@ APR_FINFO_PROT = 0x700000
 APR_FINFO_NORM = 0x73B170
 APR_FINFO_DIRENT = 0x2000000
 
-# What the functions behind AuthBasicProvider python may return; all but AUTH_GRANTED behind AuthDigestProvider python too
+# Results of functions for AuthBasicProvider python and, except AUTH_GRANTED, AuthDigestProvider python
 AUTH_DENIED = 0
 AUTH_GRANTED = 1
 AUTH_USER_NOT_FOUND = 3
 AUTH_GENERAL_ERROR = 4
 
-# What the functions behind Require python may return
+# Results of functions for Require python
 AUTHZ_DENIED = 0
 AUTHZ_GRANTED = 1
 AUTHZ_NEUTRAL = 2

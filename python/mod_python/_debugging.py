@@ -9,12 +9,12 @@ _output = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=Fals
 
 
 class _Debugger(pdb.Pdb):
-    """The debugger, which notes that it was told to give up."""
+    """The debugger, which notes that it was quit."""
 
     given_up = False
 
     def set_quit(self):
-        """Note it: runcall() would return as if the handler had."""
+        """Note it: runcall() returns as if the handler had returned."""
         self.given_up = True
         super().set_quit()
 

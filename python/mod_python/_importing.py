@@ -1,5 +1,8 @@
 """import_module(): import a module once, and load it again into the same module object when its file was edited.
 
+What is loaded again runs in a namespace of its own, a copy of the old one. When it is complete it becomes the module's, in one step. Until
+then whoever asks the module finds the old code, and functions of the old code keep the old namespace for as long as they run.
+
 What is remembered of a module is in its namespace: ``__mtime__`` (the file's time when it was loaded), ``__mtime_check__`` (when
 the file was last looked at) and ``__mp_loaded__``. A module that is loaded again keeps its object, so that references to it
 stay good; names that the new code does not set keep their values.
@@ -8,13 +11,18 @@ stay good; names that the new code does not set keep their values.
 import os
 import sys
 import time
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
+
+from _frozen_importlib_external import PathFinder
+
+import _apache
 
 from ._constants import APLOG_ERR, APLOG_NOTICE, APLOG_WARNING
 from ._entries import entry, exception
+from ._path import say_where
 
 ModuleType = type(sys)
-CHECK_INTERVAL = 1.0  # seconds between two looks at a module's file
+CHECK_INTERVAL = 1.0  # seconds between two checks of a module's file
 
 _started = time.time_ns()
 _importing_since = {}  # name of a module whose first import is under way -> when that began
@@ -23,27 +31,35 @@ _importing_since = {}  # name of a module whose first import is under way -> whe
 def import_module(module_name, autoreload=1, log=0, path=None):
     """Import a module and return it, loading it and its parents again if their files were edited.
 
-    With autoreload, the files are looked at once a second at most. While one thread loads a module again, others go on with
-    what is there. If the new code does not load, the module is as it was before, the error is logged once for each change of the
+    With autoreload, the files are checked at most once a second. While one thread loads a module again, others use the
+    loaded code. If the new code does not load, the module stays as it was, the error is logged once for each change of the
     file, and the module is returned.
 
-    path, a list of folders, restricts where the module may come from: one that was imported from elsewhere is imported anew,
+    path, a list of folders, restricts where the module may come from: a module that was imported from elsewhere is imported again,
     as another module object. With log, each import and each reload is logged at the level notice.
     """
-    if not isinstance(module_name, str):
-        raise TypeError(f"a module's name must be str, not {type(module_name).__name__}")
-    if path is not None:
+    if path is not None and isinstance(module_name, str):
         from ._importing_from import import_from
 
         return import_from(module_name, autoreload, log, path)
+    return load(module_name, autoreload, log)
+
+
+def load(module_name, autoreload, log, shows=False):
+    """The same. With shows, whose code does not load raises its error each time, in the place of the old code."""
+    if not isinstance(module_name, str):
+        raise TypeError(f"a module's name must be str, not {type(module_name).__name__}")
     names = chain(module_name)
     missing = [name for name in names if not _is_there(name)]
     if missing:
         _import_first(module_name, missing, log)
     if autoreload:
         for name in names:
-            refresh(name, sys.modules.get(name), log)
-    return sys.modules[module_name]
+            refresh(name, sys.modules.get(name), log, shows)
+    while (module := sys.modules.get(module_name)) is None:
+        # A thread that has waited for another's import is given the module even if that has failed, and was taken away again.
+        _import(module_name)
+    return module
 
 
 def module_mtime(module):
@@ -88,17 +104,29 @@ def _import_first(module_name, missing, log):
 
 def _import(name):
     try:
-        # Python's own import holds its lock of the module, so that the module is made once whoever else imports it
+        # Python's import holds its lock of the module, so that the module is imported once
         __import__(name)
         return
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            say_where(error)
             raise
-    # The listing of a folder is kept until the folder's time changes: a file made within the same tick was not seen
-    import importlib
+    forget_listings()
+    try:
+        __import__(name)
+    except ModuleNotFoundError as error:
+        say_where(error)
+        raise
 
-    importlib.invalidate_caches()
-    __import__(name)
+
+def forget_listings():
+    """Have folders listed anew. A listing is kept until the folder's time changes: a file made within the same tick was not seen.
+
+    importlib.invalidate_caches() does it too, and imports importlib.metadata for it with all that that needs.
+    """
+    for finder in [*sys.meta_path, *sys.path_importer_cache.values()]:
+        if finder is not PathFinder and hasattr(finder, "invalidate_caches"):
+            finder.invalidate_caches()
 
 
 def log_import(name, path=None):
@@ -108,15 +136,17 @@ def log_import(name, path=None):
 
 
 class Loaded:
-    """What a module was loaded from."""
+    """The file that a module was loaded from."""
 
-    __slots__ = ("known", "failed", "gone", "lock")
+    __slots__ = ("known", "failed", "error", "gone", "lock", "thread")
 
     def __init__(self, known):
         self.known = known  # the file as it was loaded, or None if that is not certain
         self.failed = None  # the file as it was when loading it failed
-        self.gone = False  # whether it was logged that the file is not there
-        self.lock = allocate_lock()  # held by the thread that looks at the file
+        self.error = None  # the exception, if it is to be shown
+        self.gone = False  # whether it was logged that the file does not exist
+        self.lock = allocate_lock()  # held by the thread that checks the file
+        self.thread = None  # that one
 
 
 def remember(name, module, since):
@@ -136,34 +166,51 @@ def remember(name, module, since):
     namespace = module.__dict__
     namespace["__mtime__"] = mtime
     namespace["__mtime_check__"] = 0 if known is None else time.time()
-    # Last, since other threads go by it; the first one's counts
+    # Last, since other threads test for it; the first one is kept
     return namespace.setdefault("__mp_loaded__", Loaded(known))
 
 
-def refresh(name, module, log):
-    """Load a module again if its file was edited, unless that was looked at within the last second."""
+def refresh(name, module, log, shows=False):
+    """Load a module again if its file was edited, unless the file was checked within the last second.
+
+    With shows, an error of code that does not load is raised until the file is saved again.
+    """
     if not isinstance(module, ModuleType):
         return
     namespace = module.__dict__
     loaded = namespace.get("__mp_loaded__")
     if loaded is None:
-        # Not remembered yet by the thread that imports it; or by an ordinary import, some time after this interpreter was made
+        # Not noted yet by the thread that imports it, or imported by an ordinary import since this interpreter was created
         loaded = remember(name, module, _importing_since.get(name, _started))
         if loaded is None:
             return
     now = time.time()
     if 0 <= now - namespace.get("__mtime_check__", 0) < CHECK_INTERVAL:
+        if shows:
+            _raise(loaded)
         return
-    if not loaded.lock.acquire(blocking=False):
+    # With shows, what another thread finds out is waited for
+    if not loaded.lock.acquire(blocking=shows and loaded.thread != get_ident()):
         return
+    loaded.thread = get_ident()
     try:
         namespace["__mtime_check__"] = now
-        _look(name, module, loaded, log)
+        _look(name, module, loaded, log, shows)
+        if shows:
+            _raise(loaded)
     finally:
+        loaded.thread = None
         loaded.lock.release()
 
 
-def _look(name, module, loaded, log):
+def _raise(loaded):
+    error = loaded.error
+    if error is not None:
+        # Each time from the place where the code has failed
+        raise error.with_traceback(_without_importing(error.__traceback__))
+
+
+def _look(name, module, loaded, log, shows):
     file = module.__file__
     try:
         state = os.stat(file)
@@ -172,46 +219,61 @@ def _look(name, module, loaded, log):
             loaded.gone = True
             entry(
                 APLOG_WARNING,
-                f"MP0704: the file of module {name!r} cannot be looked at ({error}); "
-                "the code in memory goes on until the file is back",
+                f"MP0704: the file of module {name!r} cannot be checked ({error}); "
+                "the loaded code stays in use until the file is back",
             )
         return
     loaded.gone = False
     identity = _identity(state)
-    if identity == loaded.failed:
+    if identity == loaded.failed and not shows:
         return
     if identity == loaded.known and module.__dict__.get("__mtime__") == state.st_mtime:
         return
     if log:
         entry(APLOG_NOTICE, f"MP0702: loading module {name!r} again, because {file!r} was edited")
-    _reload(name, module, loaded, state)
+    _reload(name, module, loaded, state, shows)
 
 
-def _reload(name, module, loaded, state):
-    namespace = module.__dict__
-    before = dict(namespace)
+def _reload(name, module, loaded, state, shows):
+    # The new code runs in a namespace of its own: other threads are served by the old code meanwhile
+    before = dict(module.__dict__)
+    namespace = dict(before)
     file = module.__file__
     loader = module.__spec__.loader
     try:
         _remove_outdated_bytecode(module, state)
         exec(loader.source_to_code(loader.get_data(file), file), namespace)
     except BaseException as error:
-        for key in list(namespace):
-            if key not in before:
-                namespace.pop(key, None)
-        namespace.update(before)
         if not isinstance(error, (Exception, SystemExit)):
             raise
-        loaded.failed = _identity(state)
+        loaded.failed, loaded.error = _identity(state), error if shows else None
+        if shows:
+            # It is raised, and so logged, as an error of the handler's
+            return
         entry(
             APLOG_ERR,
             f"MP0703: module {name!r} was edited and does not load ({type(error).__name__}, below); "
-            f"the code loaded before goes on until {file!r} is saved again",
+            f"the code loaded before stays in use until {file!r} is saved again. Children that start meanwhile, as after a graceful "
+            "restart, have no such code and answer with 500",
         )
         exception(APLOG_ERR, error.with_traceback(_without_importing(error.__traceback__)))
         return
-    loaded.known, loaded.failed = _identity(state), None
+    loaded.known, loaded.failed, loaded.error = _identity(state), None, None
+    _take_over(before, module.__dict__, namespace)
     namespace["__mtime__"] = state.st_mtime
+    _apache._replace_namespace(module, namespace)
+
+
+def _take_over(before, now, namespace):
+    """Put into the new namespace what the old one was given while the new code ran, unless the new code has set that too."""
+    missing = object()
+    for key in {**before, **now}:
+        value = now.get(key, missing)
+        if value is not before.get(key, missing) and namespace.get(key, missing) is before.get(key, missing):
+            if value is missing:
+                del namespace[key]
+            else:
+                namespace[key] = value
 
 
 def _without_importing(traceback):
@@ -241,7 +303,7 @@ def _identity(state):
 
 
 def _outdated_bytecode(module, state):
-    """The module's .pyc file if it was made from an earlier state of the source and Python would take it for the present one.
+    """The module's .pyc file if it was compiled from an earlier state of the source, but Python would take it for the current one.
 
     A .pyc file holds its source's time in whole seconds, and its size.
     """

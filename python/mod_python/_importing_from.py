@@ -4,14 +4,15 @@ import os
 import sys
 import time
 
-# Python's lock of a module notices when threads wait for each other in a circle; a lock of our own would let them hang
+# Python's lock of a module detects deadlocks between threads; another lock would not
 from _frozen_importlib import _load_unlocked, _ModuleLockManager
+from _frozen_importlib_external import PathFinder
 
-from ._importing import chain, log_import, refresh, remember
+from ._importing import chain, forget_listings, log_import, refresh, remember
 
 
 def import_from(module_name, autoreload, log, path):
-    """Import a module from one of these folders, anew if the one in sys.modules is from elsewhere."""
+    """Import a module from one of these folders, again if the one in sys.modules is from elsewhere."""
     folders = [os.fspath(folder) for folder in ([path] if isinstance(path, (str, os.PathLike)) else path)]
     search, parent = folders, None
     for name in chain(module_name):
@@ -46,18 +47,15 @@ def _import_one(name, search, folders, log):
 
 
 def _find(name, search):
-    import importlib
-    from importlib.machinery import PathFinder
-
     spec = PathFinder.find_spec(name, search)
     if spec is None:
-        importlib.invalidate_caches()
+        forget_listings()
         spec = PathFinder.find_spec(name, search)
     return spec
 
 
 def _is_from(module, folders):
-    """Whether a module comes from one of the folders; what comes from no file at all does."""
+    """Whether a module comes from one of the folders; true for a module without a file."""
     file = getattr(module, "__file__", None)
     locations = [file] if file else list(getattr(module, "__path__", ()))
     return not locations or any(_is_in(location, folder) for location in locations for folder in folders)

@@ -10,7 +10,7 @@ def _compiled(code, file, mode):
 
 
 def run(filter, is_exec, code):
-    """Evaluate an expression and write what it gives, unless that is None; or execute statements.
+    """Evaluate an expression and write its value, unless that is None; or execute statements.
 
     All tags of a request share their globals, req.ssi_globals, in which filter and __file__ are set.
     """

@@ -3,14 +3,14 @@
 import logging
 
 from ._constants import APLOG_CRIT, APLOG_DEBUG, APLOG_ERR, APLOG_INFO, APLOG_WARNING
-from ._entries import entry
+from ._entries import lines
 
 
 class LogHandler(logging.Handler):
-    """Writes each record as one entry of the error log, on the request that the thread is serving if there is one.
+    """Writes each record to the error log, one entry a line, on the request that the thread is serving if there is one.
 
-    CRITICAL becomes crit, ERROR error, WARNING warn, INFO info, and everything below debug. What httpd then shows is decided by
-    its LogLevel for the module python:
+    CRITICAL becomes crit, ERROR error, WARNING warn, INFO info, and everything below debug. httpd's LogLevel for the module python
+    decides which of them are logged:
 
         logging.getLogger().addHandler(apache.LogHandler())
     """
@@ -18,7 +18,7 @@ class LogHandler(logging.Handler):
     def emit(self, record):
         """Write a record."""
         try:
-            entry(_level(record.levelno), self.format(record))
+            lines(_level(record.levelno), self.format(record))
         except RecursionError:
             raise
         except Exception:

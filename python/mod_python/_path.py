@@ -3,14 +3,18 @@
 import sys
 from _thread import RLock
 
+from ._constants import APLOG_WARNING
+from ._entries import entry
+from ._standard_library import finder, is_on_path
+
 _lock = RLock()
-_seen = set()
+_seen = {}  # the texts in the order in which they were evaluated, each with the path that it gave
 
 
 def use_python_path(text):
     """Evaluate the text of a PythonPath directive and set sys.path to it, once for each distinct text in an interpreter.
 
-    The expression sees what the module apache holds, sys and os among it. One that fails is tried again at the next call.
+    The expression can use all names of the module apache, sys and os among them. If it fails, it is evaluated again at the next call.
     """
     if text in _seen:
         return
@@ -30,7 +34,27 @@ def use_python_path(text):
             raise ValueError(f"MP0706: PythonPath {text!r} must evaluate to a list of strings, got {_described(path)}")
         if sys.path != path:
             sys.path[:] = path
-        _seen.add(text)
+        _seen[text] = tuple(path)
+        if not is_on_path():
+            entry(
+                APLOG_WARNING,
+                f"MP0320: PythonPath {text!r} leaves out Python's standard library ({finder.path[0]}), so nearly all imports will fail. "
+                "Write \"[...] + sys.path\"",
+            )
+
+
+def path_of(text):
+    """What a PythonPath has given; None for None and for one that was not evaluated."""
+    return _seen.get(text)
+
+
+def say_where(error):
+    """Add to a ModuleNotFoundError that sys.path has no standard library, and which PythonPath has made it so."""
+    if is_on_path() or not isinstance(error.msg, str) or "sys.path" in error.msg:
+        return
+    path = f"PythonPath {next(reversed(_seen))!r} has set sys.path," if _seen else "sys.path is"
+    error.msg += f"; {path} without Python's standard library ({finder.path[0]})"
+    error.args = (error.msg,)
 
 
 def _described(value):

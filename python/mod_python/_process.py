@@ -1,4 +1,4 @@
-"""What belongs to the whole process but must be an interpreter's own: its environment, leave to fork, and the work after a fork."""
+"""An interpreter's view of what belongs to the whole process: the environment, forks, and signals."""
 
 import os
 import sys
@@ -8,10 +8,10 @@ import _apache
 from ._constants import APLOG_ERR
 from ._entries import entry, exception
 
-_after_fork = []  # what is to be called in a process that httpd forks off
+_after_fork = []  # functions to call in a process that httpd forks
 
-# What modules have registered that may be imported before (by a .pth file, say): all of the standard library's that such a process
-# needs. What a C library or an extension module has registered with the system, the system calls.
+# Functions of the standard library that modules have registered if they were imported before (by a .pth file, say). Functions that
+# C code has registered with the system are called by the system.
 _KNOWN_HOOKS = (
     ("threading", "_after_fork"),
     ("random", "seed"),
@@ -22,7 +22,7 @@ _KNOWN_HOOKS = (
 
 
 def note_fork_hooks():
-    """Note what os.register_at_fork() is given for the new process: Python calls it after os.fork() only."""
+    """Note the functions that os.register_at_fork() registers for the new process: Python calls them after os.fork() only."""
     for module, path in _KNOWN_HOOKS:
         hook = sys.modules.get(module)
         for name in path.split("."):
@@ -32,7 +32,7 @@ def note_fork_hooks():
     register = os.register_at_fork
 
     def register_at_fork(**hooks):
-        """Register callables for the time before and after a fork, in both processes."""
+        """Register callables that run before and after a fork, in both processes."""
         register(**hooks)
         if "after_in_child" in hooks:
             _after_fork.append(hooks["after_in_child"])
@@ -42,11 +42,11 @@ def note_fork_hooks():
 
 
 def after_fork():
-    """Call what was noted, in a process that httpd has forked off: new random numbers, new locks, no other threads."""
+    """Call the noted functions in a process that httpd has forked: they set new random seeds and locks, and forget other threads."""
     for hook in list(_after_fork):  # one of them may register more
         try:
             hook()
-        except BaseException as error:  # SystemExit too: there is nothing that it could end
+        except BaseException as error:  # also SystemExit, which has no thread to end
             entry(APLOG_ERR, f"MP0708: {hook!r}, registered by os.register_at_fork(), failed in a process that httpd forked")
             exception(APLOG_ERR, error)
 
@@ -54,8 +54,8 @@ def after_fork():
 def own_environ(snapshot):
     """Make os.environ and os.environb this interpreter's copy of the environment that the child started with.
 
-    What other interpreters have set since is in the process's environment, which os.environ was made from. The mapping stays
-    the same object, since modules keep references to it, and is changed below its methods, which would write to the process.
+    os.environ was made from the process's environment, which other interpreters may have changed. The mapping stays
+    the same object, since modules have references to it, and is changed without its methods, which would write to the process.
     """
     data = os.environ._data
     data.clear()
@@ -63,7 +63,7 @@ def own_environ(snapshot):
 
 
 def refuse_fork(interpreter):
-    """Make os.fork() and os.forkpty() raise: the child of a fork in a sub-interpreter is aborted by Python."""
+    """Make os.fork() and os.forkpty() raise: Python aborts a process that was forked in a sub-interpreter."""
 
     def refused(function):
         def refuse():
@@ -73,7 +73,7 @@ def refuse_fork(interpreter):
                 "'PythonInterpreter main_interpreter' for all of this httpd"
             )
 
-        refuse.__doc__ = f"Refused in this interpreter: raises RuntimeError. See {function}(2) for what it does elsewhere."
+        refuse.__doc__ = f"Refused in this interpreter: raises RuntimeError."
         return refuse
 
     _replace_forks(refused)
@@ -113,7 +113,7 @@ def _replace_forks(make):
 
 
 def keep_signals():
-    """Leave httpd its signals: setting a handler for one of them is refused, as CPython refuses all in a sub-interpreter."""
+    """Refuse signal handlers for httpd's signals; in a sub-interpreter CPython refuses all."""
     import _signal  # builtin; signal.signal() looks its function up there at each call
 
     names = ("SIGHUP", "SIGINT", "SIGTERM", "SIGUSR1", "SIGWINCH", "SIGCHLD", "SIGPIPE", "SIGXFSZ")

@@ -1,7 +1,7 @@
-"""sys.stdout and sys.stderr of an interpreter: what is printed goes to httpd's error log, one entry a line.
+"""sys.stdout and sys.stderr of an interpreter: they write to httpd's error log, one entry for each line.
 
-The module keeps what has no newline yet, for each thread apart, and writes it when the stream is flushed, when the handler is
-through and when the thread ends.
+Text without a newline is kept for each thread. It is written when the stream is flushed, when the handler returns and when the
+thread ends.
 """
 
 import io
@@ -27,7 +27,7 @@ class LogStream(io.TextIOBase):
         self.buffer = LogBuffer(self)
 
     def write(self, text):
-        """Write the lines that are complete, keep the rest for later."""
+        """Write the complete lines, and keep the rest."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         try:
@@ -41,7 +41,7 @@ class LogStream(io.TextIOBase):
         _log_flush(self.level)
 
     def close(self):
-        """Only flush: what is printed later must not be lost."""
+        """Only flush: text that is printed later must not be lost."""
         self.flush()
 
     def writable(self):
@@ -49,15 +49,15 @@ class LogStream(io.TextIOBase):
         return True
 
     def reconfigure(self, **_settings):
-        """Taken for the sake of programs that call it at their start; nothing here can be set."""
+        """Only flush: programs call this at their start, but nothing can be set."""
         self.flush()
 
     def detach(self):
-        """The stream for bytes; this one goes on working."""
+        """The stream for bytes; this one can still be used."""
         return self.buffer
 
     def __del__(self):
-        """Nothing, where a stream would be closed: what is left is the module's to write."""
+        """Do not close the stream, as other streams do: the module writes the rest."""
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name!r} into the error log at level {self.level}>"
@@ -87,10 +87,10 @@ class LogBuffer(io.BufferedIOBase):
         return True
 
     def __del__(self):
-        """Nothing, as in the text stream."""
+        """Do not close the stream."""
 
 
 def install():
-    """Put the streams in place, also as those that programs fall back to."""
+    """Set the streams, also as sys.__stdout__ and sys.__stderr__."""
     sys.stdout = sys.__stdout__ = LogStream("<stdout>", APLOG_NOTICE)
     sys.stderr = sys.__stderr__ = LogStream("<stderr>", APLOG_ERR)

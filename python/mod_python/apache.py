@@ -1,6 +1,6 @@
-"""The server as applications see it: ``from mod_python import apache``.
+"""The interface to httpd: ``from mod_python import apache``.
 
-Inside httpd only, since it rests on the builtin module ``_apache``.
+It works inside httpd only, since it needs the builtin module ``_apache``.
 """
 
 import os  # for the expressions of PythonPath, as sys is
@@ -35,6 +35,7 @@ from _apache import (
 
 from . import _constants
 from ._constants import *
+from ._handler_modules import import_for_handler as _import_for_handler
 from ._importing import import_module, module_mtime
 from ._path import use_python_path as _use_python_path
 
@@ -44,7 +45,7 @@ exists_config = exists_config_define
 interpreter = None  # the name of this interpreter
 main_server = None  # the main server
 
-# What most applications never use is imported when it is first asked for
+# Names that most applications never use are imported on demand
 _LATER = {
     "LogHandler": "_logging",
     "NullIO": "_cgi",
@@ -57,7 +58,7 @@ _LATER = {
 
 
 class CallBack:
-    """What init() gives to the server: this interpreter, ready to be called. The phases are dispatched by the server."""
+    """The result of init(), for compatibility: the module calls handlers itself."""
 
     @property
     def interpreter(self):
@@ -77,7 +78,7 @@ _callback = CallBack()
 
 
 def init(name, server):
-    """Called by the server when an interpreter is made, with the interpreter's name and the main server."""
+    """Called when an interpreter is created, with its name and the main server."""
     global interpreter, main_server
     interpreter, main_server = name, server
     sys.argv = ["mod_python"]
@@ -91,15 +92,15 @@ def log_error(message, level=APLOG_ERR, server=None):
 
 
 def register_cleanup(callable, data=None):
-    """Have callable(data) called when this child exits."""
+    """Call callable(data) when this child exits."""
     _apache.register_cleanup(interpreter, main_server, callable, data)
 
 
 def resolve_object(module, obj, arg=None, silent=0):
     """The object that a path of names separated by dots leads to, starting at module.
 
-    A class on the way is called with arg, and the next name is looked up in the instance. If a name is missing that is an
-    AttributeError, or with silent the result is None.
+    A class on the path is called with arg, and the next name is looked up in the instance. If a name is missing, AttributeError
+    is raised; with silent the result is None.
     """
     found = module
     for name in obj.split("."):

@@ -20,7 +20,7 @@ entries = []
 calls = []
 current_request = None
 other_interpreters = []
-kept_code = {}
+own_gils = False
 _partial = _local()
 
 
@@ -28,35 +28,19 @@ class SERVER_RETURN(Exception):
     pass
 
 
-class table:
-    """As much of a table as the library uses."""
+def _tables():
+    """The tables of mod_python.testing, without importing the package: tests of the library's start do that."""
+    namespace = {"__name__": "fake_apache_tables"}
+    with open(os.path.join(LIBRARY, "_testing_table.py"), encoding="utf-8") as file:
+        exec(compile(file.read(), file.name, "exec"), namespace)
+    return namespace["mp_table"]
+
+
+class table(_tables()):
+    """A table that takes pairs as they are: also None, as httpd's may have."""
 
     def __init__(self, items=()):
-        self.pairs = list(items)
-
-    def __getitem__(self, key):
-        found = [value for name, value in self.pairs if name.lower() == key.lower()]
-        if not found:
-            raise KeyError(key)
-        return found[0] if len(found) == 1 else found
-
-    def __setitem__(self, key, value):
-        self.pairs = [pair for pair in self.pairs if pair[0].lower() != key.lower()] + [(key, value)]
-
-    def __contains__(self, key):
-        return any(name.lower() == key.lower() for name, _ in self.pairs)
-
-    def add(self, key, value):
-        self.pairs.append((key, value))
-
-    def get(self, key, default=None):
-        return self[key] if key in self else default
-
-    def items(self):
-        return list(self.pairs)
-
-    def copy(self):
-        return table(self.pairs)
+        self._pairs = list(items.items()) if hasattr(items, "keys") else [tuple(pair) for pair in items]
 
 
 def _log(level, text, request_only=0):
@@ -90,19 +74,84 @@ def _library_source(fullname):
 
 
 def _library_code(fullname):
-    return kept_code.get(fullname)
+    found = _library_source(fullname)
+    return found and compile(found[0], found[2], "exec", dont_inherit=True)
 
 
-def _keep_library_code(fullname, code):
-    kept_code[fullname] = code
+def _current_frames():
+    calls.append(("_current_frames",))
+    return {}
+
+
+def _current_exceptions():
+    calls.append(("_current_exceptions",))
+    return {}
+
+
+def _interpreters_have_own_gils():
+    return own_gils
+
+
+def _replace_namespace(module, namespace):
+    import ctypes
+
+    set_dict = ctypes.pythonapi.PyObject_GenericSetDict
+    set_dict.argtypes = [ctypes.py_object, ctypes.py_object, ctypes.c_void_p]
+    assert set_dict(module, namespace, None) == 0
 
 
 def _forked_by_python():
     calls.append(("_forked_by_python",))
 
 
+def _inherited_signal_mask():
+    return []
+
+
+def _start_program(fork_exec, arguments):
+    calls.append(("_start_program",))
+    return fork_exec(*arguments)
+
+
 def _has_other_interpreters():
     return bool(other_interpreters)
+
+
+def _file_stamp(path):
+    path.encode()
+    if "\0" in path:
+        raise ValueError("embedded null character")
+    try:
+        status = os.stat(path)
+    except PermissionError:
+        raise
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size) if os.path.isfile(path) else None
+
+
+def _form_fields(data, keep_blank):
+    from mod_python._urlencoded import form_fields
+
+    return form_fields(data, keep_blank)
+
+
+def _string_fields(kind, pairs):
+    from mod_python._urlencoded import string_fields
+
+    return string_fields(kind, pairs)
+
+
+def parse_qs(qs, keep_blank=0, strict=0):
+    from mod_python import _urlencoded
+
+    return _urlencoded.parse_qs(qs, keep_blank)
+
+
+def parse_qsl(qs, keep_blank=0, strict=0):
+    from mod_python import _urlencoded
+
+    return _urlencoded.parse_qsl(qs, keep_blank)
 
 
 def _current_request():

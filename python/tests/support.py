@@ -65,7 +65,7 @@ environ_before = os.environ, os.environb
 {before}
 modules_before = set(sys.modules)
 exec(compile(source, path, "exec"), namespace)
-namespace["start"]({name!r}, {environ if environ is not None else {b"PATH": b"/usr/bin:/bin"}!r}, {is_main!r})
+namespace["start"]({name!r}, {environ if environ is not None else {b"PATH": b"/usr/bin:/bin"}!r}, {is_main!r}, None)
 imported = set(sys.modules) - modules_before
 try:
     exec(compile({textwrap.dedent(code)!r}, "<test>", "exec"), globals())

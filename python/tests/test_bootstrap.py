@@ -105,20 +105,6 @@ class Finder(unittest.TestCase):
         )
         self.assertEqual(reports, ["def init(name, server):", True, False, "<mod_python.so>/mod_python/apache.py"])
 
-    def test_the_code_is_compiled_once_in_a_child(self):
-        reports, _ = run_bootstrapped(
-            """
-            report("mod_python.apache" in fake_apache.kept_code)
-            kept = dict(fake_apache.kept_code)
-            for name in [name for name in sys.modules if name.startswith("mod_python")]:
-                del sys.modules[name]
-            import mod_python.apache
-            report(fake_apache.kept_code == kept)
-            report(mod_python.apache.HTTP_NOT_FOUND)
-            """
-        )
-        self.assertEqual(reports, [True, True, 404])
-
     def test_nothing_but_the_library_is_imported(self):
         # Before 3.13 threading is imported on purpose, with all that it brings.
         before = "import threading" if sys.version_info < (3, 13) else ""

@@ -1,4 +1,4 @@
-"""build_cgi_env(), setup_cgi(), restore_nocgi() and the streams of a CGI script."""
+"""setup_cgi(), restore_nocgi() and the streams of a CGI script."""
 
 import io
 import os
@@ -14,17 +14,18 @@ from mod_python import apache
 class Request:
     """As much of a request as CGI needs."""
 
-    def __init__(self, body=b"", uri="/cgi/x.py/extra", path_info="/extra", headers=(), variables=()):
-        self.uri, self.path_info = uri, path_info
+    def __init__(self, body=b"", headers=(), variables=()):
         self.headers_in = fake_apache.table(headers)
         self.headers_out = fake_apache.table()
         self.subprocess_env = fake_apache.table(variables)
         self.status, self.status_line, self.content_type = 200, None, None
         self.body, self.out, self.flushes = io.BytesIO(body), b"", 0
 
-    def add_cgi_vars(self):
-        self.subprocess_env.add("REQUEST_METHOD", "POST")
-        self.subprocess_env.add("GATEWAY_INTERFACE", "CGI/1.1")
+    def _build_cgi_env(self):
+        env = self.subprocess_env.copy()
+        env.add("REQUEST_METHOD", "POST")
+        env.add("GATEWAY_INTERFACE", "Python-CGI/1.1")
+        return env
 
     def read(self, n=-1):
         return self.body.read(n)
@@ -35,22 +36,6 @@ class Request:
 
     def flush(self):
         self.flushes += 1
-
-
-class Environment(unittest.TestCase):
-    def test_build_cgi_env(self):
-        req = Request(headers=[("Authorization", "Basic eDp5")])
-        env = apache.build_cgi_env(req)
-        self.assertEqual(env["SCRIPT_NAME"], "/cgi/x.py")
-        self.assertEqual(env["GATEWAY_INTERFACE"], "Python-CGI/1.1")
-        self.assertEqual(env["HTTP_AUTHORIZATION"], "Basic eDp5")
-        self.assertEqual(env["REQUEST_METHOD"], "POST")
-        self.assertEqual(req.subprocess_env["GATEWAY_INTERFACE"], "CGI/1.1")
-
-    def test_without_path_info_and_authorization(self):
-        env = apache.build_cgi_env(Request(uri="/x.py", path_info=None))
-        self.assertEqual(env["SCRIPT_NAME"], "/x.py")
-        self.assertNotIn("HTTP_AUTHORIZATION", env)
 
 
 class SetUp(LibraryTest):
@@ -71,11 +56,19 @@ class SetUp(LibraryTest):
             apache.restore_nocgi(*saved)
         self.assertEqual(streams, (apache.CGIStdin, apache.CGIStdout))
         self.assertEqual(argv, [])
-        self.assertEqual((inside["REQUEST_METHOD"], inside["SCRIPT_NAME"], inside["TWICE"]), ("POST", "/cgi/x.py", "2"))
+        self.assertEqual((inside["REQUEST_METHOD"], inside["TWICE"]), ("POST", "2"))
         self.assertNotIn("EMPTY", inside)
         self.assertEqual(dict(os.environ), {**before[0], "REQUEST_METHOD": "as before"})
         self.assertEqual((sys.stdin, sys.stdout, sys.argv), (before[1], before[2], ["mod_python"]))
         self.assertEqual((req.content_type, req.out), ("text/plain", "äb\n".encode()))
+
+    def test_another_environment_in_its_place_is_taken_away(self):
+        objects, before, streams = (os.environ, os.environb), dict(os.environ), (sys.stdin, sys.stdout)
+        saved = apache.setup_cgi(Request())
+        os.environ = dict(os.environ)
+        os.environb = None
+        apache.restore_nocgi(*saved)
+        self.assertEqual(((os.environ, os.environb), dict(os.environ), (sys.stdin, sys.stdout)), (objects, before, streams))
 
     def test_headers_that_nothing_ended(self):
         req = Request()

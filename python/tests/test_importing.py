@@ -95,7 +95,8 @@ class Reloading(LibraryTest):
         self.assertEqual(import_module("app").value, 1, "looked at within a second")
         due(module)
         self.assertIs(import_module("app"), module)
-        self.assertEqual((module.value, module.get(), get(), module.kept), (22, 23, 22, "old"))
+        self.assertEqual((module.value, module.get(), module.kept), (22, 23, "old"))
+        self.assertEqual(get(), 1, "what still runs of the old code finds what it was made with")
         self.assertEqual(fake_apache.entries, [])
 
     def test_the_check_comes_once_a_second(self):
@@ -348,6 +349,16 @@ class Threads(LibraryTest):
         self.assertEqual((builtins.runs, len(set(map(id, modules)))), (1, 1))
         self.assertEqual(fake_apache.entries, [(5, "MP0702: importing module 'slow.leaf'")])
 
+    def test_a_failing_import_is_every_thread_s_failure(self):
+        self.write("fails.py", "import time; time.sleep(0.02); 1/0")
+
+        def fail():
+            for _ in range(20):
+                with self.assertRaises(ZeroDivisionError):
+                    import_module("fails")
+
+        self.run_threads(8, fail)
+
     def test_one_thread_reloads_while_the_others_go_on(self):
         import builtins
 
@@ -370,6 +381,39 @@ class Threads(LibraryTest):
         leave.set()
         reloading.join(30)
         self.assertEqual(module.value, 2)
+
+    def test_nothing_is_seen_of_new_code_that_is_not_complete(self):
+        import builtins
+
+        builtins.entered, builtins.leave = entered, leave = threading.Event(), threading.Event()
+        self.addCleanup(delattr, builtins, "entered")
+        self.addCleanup(delattr, builtins, "leave")
+        self.write(
+            "app.py",
+            "table = {'key': 'old'}\ncount = given = 0\nkept = gone = 1\n"
+            "def get(): return table['key'] + suffix()\ndef suffix(): return ''\n"
+            "def tick():\n    global count, given, kept, gone, more\n    count += 1; given = 'old'; kept = 'changed'; more = 1; del gone",
+        )
+        module = import_module("app")
+        get, tick = module.get, module.tick
+        self.write(
+            "app.py",
+            "import builtins, sys\ntable = {}\ngiven = 'new'\nsys.modules[__name__].by_name = 'set'\n"
+            "def suffix(more): return more\ndef get(): return table['key'] + suffix('!')\n"
+            "builtins.entered.set(); assert builtins.leave.wait(30)\ntable['key'] = 'new'",
+        )
+        due(module)
+        reloading = threading.Thread(target=import_module, args=("app",))
+        reloading.start()
+        self.assertTrue(entered.wait(30))
+        self.assertEqual((module.get(), get()), ("old", "old"))
+        tick()
+        leave.set()
+        reloading.join(30)
+        self.assertEqual((module.get(), get()), ("new!", "old"))
+        # What the old code has set meanwhile is kept, but for what the new code sets
+        self.assertEqual((module.count, module.given, module.kept, module.more), (1, "new", "changed", 1))
+        self.assertEqual((module.by_name, hasattr(module, "gone"), vars(module)["get"]), ("set", False, module.get))
 
     def test_many_edits_under_load(self):
         import builtins

@@ -23,14 +23,23 @@ class Handler(LibraryTest):
         wanted = [(2, 50), (3, 40), (4, 35), (4, 30), (6, 20), (7, 10), (7, 1)]
         self.assertEqual(fake_apache.entries, [(level, f"at {number}") for level, number in wanted])
 
-    def test_a_record_is_one_entry(self):
+    def test_each_line_of_a_record_is_an_entry(self):
         self.handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
         try:
             1 / 0
         except ZeroDivisionError:
-            self.logger.exception("two\nlines \udcff")
-        self.assertEqual(len(fake_apache.entries), 1)
-        self.assertTrue(fake_apache.entries[0][1].startswith("app: two\nlines \\udcff\nTraceback"))
+            self.logger.exception("two\r\nlines \udcff\n")
+        texts = [text for level, text in fake_apache.entries]
+        self.assertEqual({level for level, text in fake_apache.entries}, {3})
+        self.assertEqual(texts[:3], ["app: two", "lines \\udcff", "Traceback (most recent call last):"])
+        self.assertEqual(texts[-1], "ZeroDivisionError: division by zero")
+        self.assertNotIn("\n", "".join(texts))
+
+    def test_a_record_without_text_is_an_entry_too(self):
+        for text in ("", "\n\n"):
+            self.logger.info(text)
+        self.logger.info("stack", stack_info=True)
+        self.assertEqual(fake_apache.entries[:4], [(6, ""), (6, ""), (6, "stack"), (6, "Stack (most recent call last):")])
 
     def test_a_record_that_cannot_be_formatted(self):
         stderr, sys.stderr = sys.stderr, open("/dev/null", "w")

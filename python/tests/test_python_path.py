@@ -52,6 +52,27 @@ class PythonPath(LibraryTest):
             apache._use_python_path("'x' * 10000")
         self.assertEqual(sys.path, before)
 
+    def test_without_the_standard_library(self):
+        before = list(sys.path)
+        try:
+            for _ in range(2):
+                apache._use_python_path("['/srv/app']")
+            entries = self.logged("MP0320")
+            for name in ("typo_for_this", "sqlite3"):
+                sys.modules.pop(name, None)
+                with self.assertRaises(ModuleNotFoundError) as raised:
+                    apache.import_module(name)
+                self.assertRegex(str(raised.exception), f"^No module named '{name}'; PythonPath \"\\['/srv/app'\\]\" has set sys.path, without Python's")
+                self.assertEqual(raised.exception.args, (str(raised.exception),))
+        finally:
+            sys.path[:] = before
+        self.assertEqual([level for level, text in entries], [4])
+
+    def test_with_it_the_error_is_pythons(self):
+        apache._use_python_path("['/srv/x'] + sys.path")
+        with self.assertRaisesRegex(ModuleNotFoundError, "^No module named 'typo_for_this'$"):
+            apache.import_module("typo_for_this")
+
     def test_what_cannot_be_evaluated(self):
         for text, error in (
             ("sys.path +", "SyntaxError"),

@@ -48,7 +48,7 @@ class Annotated(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node):
         self.generic_visit(node)
-        for argument in (*node.args.posonlyargs, *node.args.args, node.args.vararg):
+        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg):
             if argument is not None and argument.annotation is None and argument.arg != "self":
                 argument.annotation = ast.parse(TYPES.get(argument.arg, "Any"), mode="eval").body
         if node.returns is None:
@@ -107,12 +107,16 @@ class StubsTest(unittest.TestCase):
             self.assertGreater(len(places), 30)
             found = [complaint.split(":", 2) for complaint in self.mypy(*places, folder=folder).splitlines()]
             pieces = {name for name, _, text in found if "[name-defined]" in text}
+            # A package that is not installed here has no types, so its decorators have none either
+            lacking = {name for name, _, text in found if "[import]" in text and "mod_python" not in text}
             shown = []
             for name, line, text in found:
                 # A piece of a program uses modules and names that are not shown; whole ones are served by a test of their own
                 if "note:" in text or "[name-defined]" in text or "[import]" in text and "mod_python" not in text:
                     continue
                 if name in pieces and "[no-any-return]" in text:
+                    continue
+                if name in lacking and "Untyped decorator" in text:
                     continue
                 with open(os.path.join(folder, name), encoding="utf-8") as file:
                     shown.append(f"{places[name]}:{text}\n    {file.read().splitlines()[int(line) - 1]}")

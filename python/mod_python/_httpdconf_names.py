@@ -1,0 +1,130 @@
+"""The names of directives: httpd 2.4's, its older ones, and this module's."""
+
+# httpd 2.4: those with one argument, which is quoted where needed
+ONE = """
+    AcceptMutex AcceptPathInfo AddDefaultCharset AliasPreservePath AllowEncodedSlashes Anonymous_LogEmail
+    Anonymous_MustGiveEmail Anonymous_NoUserId Anonymous_VerifyEmail AsyncRequestWorkerFactor AuthBasicAuthoritative
+    AuthBasicUseDigestAlgorithm AuthDBDUserPWQuery AuthDBDUserRealmQuery AuthDBMGroupFile AuthDBMType AuthDBMUserFile
+    AuthDigestAlgorithm AuthDigestNcCheck AuthDigestNonceLifetime AuthDigestShmemSize AuthFormAuthoritative AuthFormBody
+    AuthFormDisableNoStore AuthFormFakeBasicAuth AuthFormLocation AuthFormLoginRequiredLocation AuthFormLoginSuccessLocation
+    AuthFormLogoutLocation AuthFormMethod AuthFormMimetype AuthFormPassword AuthFormSitePassphrase AuthFormSize AuthFormUsername
+    AuthGroupFile AuthLDAPAuthorizePrefix AuthLDAPBindAuthoritative AuthLDAPBindDN AuthLDAPBindPassword AuthLDAPCharsetConfig
+    AuthLDAPCompareAsUser AuthLDAPCompareDNOnServer AuthLDAPDereferenceAliases AuthLDAPGroupAttributeIsDN
+    AuthLDAPInitialBindAsUser AuthLDAPMaxSubGroupDepth AuthLDAPRemoteUserAttribute AuthLDAPRemoteUserIsDN AuthLDAPSearchAsUser
+    AuthMerging AuthName AuthnCacheContext AuthnCacheSOCache AuthnCacheTimeout AuthType AuthUserFile AuthzDBDLoginToReferer
+    AuthzDBDQuery AuthzDBDRedirectQuery AuthzDBMType AuthzSendForbiddenOnFailure BalancerGrowth BalancerInherit BalancerPersist
+    BrotliAlterETag BrotliCompressionMaxInputBlock BrotliCompressionQuality BrotliCompressionWindow BufferedLogs BufferSize
+    CacheDefaultExpire CacheDetailHeader CacheDirLength CacheDirLevels CacheDisable CacheHeader CacheIgnoreCacheControl
+    CacheIgnoreNoLastMod CacheIgnoreQueryString CacheKeyBaseURL CacheLastModifiedFactor CacheLock CacheLockMaxAge CacheLockPath
+    CacheMaxExpire CacheMaxFileSize CacheMinExpire CacheMinFileSize CacheNegotiatedDocs CacheQuickHandler CacheReadSize
+    CacheReadTime CacheRoot CacheSocache CacheSocacheMaxSize CacheSocacheMaxTime CacheSocacheMinTime CacheSocacheReadSize
+    CacheSocacheReadTime CacheStaleOnError CacheStoreExpired CacheStoreNoStore CacheStorePrivate CGIDScriptTimeout CGIPassAuth
+    CGIScriptTimeout CharsetDefault CharsetSourceEnc CheckBasenameMatch CheckCaseOnly CheckSpelling ChrootDir ContentDigest
+    CookieDomain CookieExpires CookieHttpOnly CookieName CookieSameSite CookieSecure CookieStyle CookieTracking
+    CoreDumpDirectory DAV DAVBasePath DAVDepthInfinity DAVGenericLockDB DAVLockDB DAVLockDiscovery DAVMinTimeout DBDExptime
+    DBDInitSQL DBDKeep DBDMax DBDMin DBDParams DBDPersist DBDriver DefaultIcon DefaultLanguage DefaultRuntimeDir DefaultType
+    DeflateAlterEtag DeflateBufferSize DeflateCompressionLevel DeflateInflateLimitRequestBody DeflateInflateRatioBurst
+    DeflateInflateRatioLimit DeflateMemLevel DeflateWindowSize DirectoryCheckHandler DirectoryIndexRedirect DirectorySlash
+    DocumentRoot DumpIOInput DumpIOOutput EnableMMAP EnableSendfile ErrorLog ExpiresActive ExpiresDefault ExtendedStatus
+    FallbackResource FlushMaxPipelined FlushMaxThreshold ForceType ForensicLog GracefulShutdownTimeout Group H2CopyFiles
+    H2Direct H2EarlyHints H2MaxDataFrameLen H2MaxHeaderBlockLen H2MaxSessionStreams H2MaxStreamErrors H2MaxWorkerIdleSeconds
+    H2MaxWorkers H2MinWorkers H2ModernTLSOnly H2OutputBuffering H2Padding H2ProxyRequests H2Push H2PushDiarySize
+    H2SerializeHeaders H2SessionExtraFiles H2StreamMaxMemSize H2StreamTimeout H2TLSCoolDownSecs H2TLSWarmUpSize H2Upgrade
+    H2WebSockets H2WindowSize HeaderName HeartbeatAddress HeartbeatListen HeartbeatMaxServers HeartbeatStorage HostnameLookups
+    IdentityCheck IdentityCheckTimeout ImapBase ImapDefault ImapMenu Include IncludeOptional IndexHeadInsert IndexIgnoreReset
+    IndexStyleSheet InputSed KeepAlive KeepAliveTimeout KeptBodySize LDAPCacheEntries LDAPCacheTTL LDAPConnectionPoolTTL
+    LDAPConnectionTimeout LDAPLibraryDebug LDAPOpCacheEntries LDAPOpCacheTTL LDAPReferralHopLimit LDAPReferrals LDAPRetries
+    LDAPRetryDelay LDAPSharedCacheFile LDAPSharedCacheSize LDAPTimeout LDAPTrustedMode LDAPVerifyServerCert LimitRequestBody
+    LimitRequestFields LimitRequestFieldsize LimitRequestLine LimitXMLRequestBody ListenBacklog ListenCoresBucketsRatio
+    ListenTCPDeferAccept LockFile LogIOTrackTTFB LuaCodeCache LuaInherit LuaPackageCPath LuaPackagePath LuaRoot MaxClients
+    MaxConnectionsPerChild MaxKeepAliveRequests MaxMemFree MaxRangeOverlaps MaxRangeReversals MaxRanges MaxRequestsPerChild
+    MaxRequestWorkers MaxSpareServers MaxSpareThreads MaxThreadsPerChild MDActivationDelay MDBaseServer MDCACertificateFile
+    MDCertificateAgreement MDCertificateFile MDCertificateKeyFile MDCertificateProtocol MDCertificateStatus
+    MDChallengeDns01Version MDCheckInterval MDContactEmail MDDriveMode MDHttpProxy MDHttpProxyCACertificateFile MDInitialDelay
+    MDMatchNames MDMustStaple MDProfile MDProfileMandatory MDRenewMode MDRenewViaARI MDRenewWindow MDRequireHttps MDRetryDelay
+    MDRetryFailover MDServerStatus MDStapleOthers MDStapling MDStaplingKeepResponse MDStaplingRenewWindow MDStoreDir
+    MDStoreLocks MDWarnWindow MemcacheConnTTL MergeSlashes MergeTrailers MetaDir MetaFiles MetaSuffix MimeMagicFile
+    MinSpareServers MinSpareThreads ModMimeUsePathInfo NameVirtualHost NumServers OutputSed PidFile Port Protocol ProtocolEcho
+    ProtocolsHonorOrder Proxy100Continue ProxyAddHeaders ProxyBadHeader ProxyDomain ProxyExpressDBMFile ProxyExpressDBMType
+    ProxyExpressEnable ProxyFCGIBackendType ProxyFtpDirCharset ProxyFtpEscapeWildcards ProxyFtpListOnWildcard ProxyHCTPsize
+    ProxyHTMLBufSize ProxyHTMLCharsetOut ProxyHTMLEnable ProxyHTMLExtended ProxyHTMLInterp ProxyHTMLMeta ProxyHTMLStripComments
+    ProxyIOBufferSize ProxyMaxForwards ProxyPassInherit ProxyPassInterpolateEnv ProxyPreserveHost ProxyReceiveBufferSize
+    ProxyRequests ProxySCGIInternalRedirect ProxySCGISendfile ProxySourceAddress ProxyStatus ProxyTimeout ProxyVia
+    ProxyWebsocketFallbackToProxyHttp QualifyRedirectURL ReadBufferSize ReadmeName ReceiveBufferSize RedirectRelative
+    RedisConnPoolTTL RedisTimeout RemoteIPHeader RemoteIPInternalProxyList RemoteIPProxiesHeader RemoteIPProxyProtocol
+    RemoteIPTrustedProxyList RewriteBase RewriteEngine Satisfy ScoreBoardFile ScriptLog ScriptLogBuffer ScriptLogLength
+    ScriptSock SeeRequestTail SendBufferSize ServerAdmin ServerLimit ServerName ServerPath ServerRoot ServerSignature
+    ServerTokens Session SessionCookieRemove SessionCryptoCipher SessionCryptoPassphraseFile SessionDBDCookieRemove
+    SessionDBDDeleteLabel SessionDBDInsertLabel SessionDBDPerUser SessionDBDSelectLabel SessionDBDUpdateLabel SessionEnv
+    SessionExclude SessionExpiryUpdateInterval SessionHeader SessionInclude SessionMaxAge SetHandler SetInputFilter
+    SetOutputFilter SSIEndTag SSIErrorMsg SSIEtag SSILastModified SSILegacyExprParser SSIStartTag SSITimeFormat SSIUndefinedEcho
+    SSLCACertificateFile SSLCACertificatePath SSLCADNRequestFile SSLCADNRequestPath SSLCARevocationFile SSLCARevocationPath
+    SSLCertificateChainFile SSLCertificateFile SSLCertificateKeyFile SSLCompression SSLCryptoDevice SSLEngine SSLFIPS
+    SSLHonorCipherOrder SSLInsecureRenegotiation SSLOCSPDefaultResponder SSLOCSPNoVerify SSLOCSPOverrideResponder
+    SSLOCSPProxyURL SSLOCSPResponderCertificateFile SSLOCSPResponderTimeout SSLOCSPResponseMaxAge SSLOCSPResponseTimeSkew
+    SSLOCSPUseRequestNonce SSLPassPhraseDialog SSLProxyCACertificateFile SSLProxyCACertificatePath SSLProxyCARevocationFile
+    SSLProxyCARevocationPath SSLProxyCheckPeerCN SSLProxyCheckPeerExpire SSLProxyCheckPeerName SSLProxyEngine
+    SSLProxyMachineCertificateChainFile SSLProxyMachineCertificateFile SSLProxyMachineCertificatePath SSLProxyVerify
+    SSLProxyVerifyDepth SSLRenegBufferSize SSLSessionCache SSLSessionCacheTimeout SSLSessionTicketKeyFile SSLSessionTickets
+    SSLSRPUnknownUserSeed SSLSRPVerifierFile SSLStaplingCache SSLStaplingErrorCacheTimeout SSLStaplingFakeTryLater
+    SSLStaplingForceURL SSLStaplingResponderTimeout SSLStaplingResponseMaxAge SSLStaplingResponseTimeSkew
+    SSLStaplingReturnResponderErrors SSLStaplingStandardCacheTimeout SSLStrictSNIVHostCheck SSLUserName SSLUseStapling
+    SSLVerifyClient SSLVerifyDepth SSLVHostSNIPolicy StartServers StartThreads StrictHostCheck Substitute
+    SubstituteInheritBefore SubstituteMaxLineLength Suexec ThreadLimit ThreadsPerChild ThreadStackSize Timeout TraceEnable
+    TransferLog TypesConfig UnDefine UndefMacro UseCanonicalName UseCanonicalPhysicalPort User VirtualDocumentRoot
+    VirtualDocumentRootIP VirtualScriptAlias VirtualScriptAliasIP WatchdogInterval XBitHack
+"""
+
+# httpd 2.4: those with several, or whose line httpd does not split
+LINE = """
+    AcceptFilter AccessFileName Action AddAlt AddAltByEncoding AddAltByType AddCharset AddDescription AddEncoding AddHandler
+    AddIcon AddIconByEncoding AddIconByType AddInputFilter AddLanguage AddModuleInfo AddOutputFilter AddOutputFilterByType
+    AddType Alias AliasMatch AllowCONNECT AllowMethods AllowOverride AllowOverrideList Anonymous AuthBasicFake AuthBasicProvider
+    AuthDigestDomain AuthDigestProvider AuthDigestQop AuthFormProvider AuthLDAPGroupAttribute AuthLDAPInitialBindPattern
+    AuthLDAPSubGroupAttribute AuthLDAPSubGroupClass AuthLDAPURL AuthnCacheEnable AuthnCacheProvideFor
+    AuthnzFcgiCheckAuthnProvider AuthnzFcgiDefineProvider BalancerMember BrotliFilterNote BrowserMatch BrowserMatchNoCase
+    CacheEnable CacheIgnoreHeaders CacheIgnoreURLSessionIdentifiers CGIVar CharsetOptions CustomLog DBDPrepareSQL Define
+    DeflateFilterNote DirectoryIndex Error ErrorDocument ErrorLogFormat ExpiresByType ExtFilterDefine ExtFilterOptions
+    FancyIndexing FileETag FilterChain FilterDeclare FilterProtocol FilterProvider FilterTrace ForceLanguagePriority GlobalLog
+    H2EarlyHint H2PushPriority H2PushResource Header HttpProtocolOptions IndexIgnore IndexOptions IndexOrderDefault
+    LanguagePriority LDAPTrustedClientCert LDAPTrustedGlobalCert LimitInternalRecursion Listen LoadFile LoadModule LogFormat
+    LogLevel LogMessage Lua_____ByteCodeHack LuaAuthzProvider LuaHookAccessChecker LuaHookAuthChecker LuaHookCheckUserID
+    LuaHookFixups LuaHookInsertFilter LuaHookLog LuaHookMapToStorage LuaHookPreTranslateName LuaHookTranslateName
+    LuaHookTypeChecker LuaInputFilter LuaMapHandler LuaOutputFilter LuaQuickHandler LuaScope MacroIgnoreBadNesting
+    MacroIgnoreEmptyArgs MDCAChallenges MDCertificateAuthority MDCertificateCheck MDChallengeDns01 MDExternalAccountBinding
+    MDMember MDMembers MDMessageCmd MDNotifyCmd MDomain MDPortMap MDPrivateKeys MultiviewsMatch Mutex NoProxy Options PassEnv
+    Protocols ProxyBlock ProxyErrorOverride ProxyFCGISetEnvIf ProxyHCExpr ProxyHCTemplate ProxyHTMLDoctype ProxyHTMLEvents
+    ProxyHTMLFixups ProxyHTMLLinks ProxyHTMLURLMap ProxyPass ProxyPassMatch ProxyPassReverse ProxyPassReverseCookieDomain
+    ProxyPassReverseCookiePath ProxyRemote ProxyRemoteMatch ProxySet Redirect RedirectMatch RedirectPermanent RedirectTemp
+    ReflectorHeader RegexDefaultOptions RegisterHttpMethod RemoteIPInternalProxy RemoteIPProxyProtocolExceptions
+    RemoteIPTrustedProxy RemoveCharset RemoveEncoding RemoveHandler RemoveInputFilter RemoveLanguage RemoveOutputFilter
+    RemoveType RequestHeader RequestReadTimeout Require RewriteCond RewriteMap RewriteOptions RewriteRule RLimitCPU RLimitMEM
+    RLimitNPROC Script ScriptAlias ScriptAliasMatch ServerAlias SessionCookieName SessionCookieName2 SessionCryptoDriver
+    SessionCryptoPassphrase SessionDBDCookieName SessionDBDCookieName2 SetEnv SetEnvIf SetEnvIfExpr SetEnvIfNoCase
+    SSLCARevocationCheck SSLCipherSuite SSLLog SSLLogLevel SSLOCSPEnable SSLOpenSSLConfCmd SSLOptions SSLProtocol
+    SSLProxyCARevocationCheck SSLProxyCipherSuite SSLProxyProtocol SSLRandomSeed SSLRequire SSLRequireSSL SuexecUserGroup
+    UnsetEnv Use UserDir
+"""
+
+# This module's with one argument
+OWN_ONE = """
+    PythonAutoReload PythonDebug PythonEnablePdb PythonHome PythonInterpPerDirective PythonInterpPerDirectory PythonInterpreter
+    PythonOptimize PythonPassAuthorization PythonPath WSGIApplicationGroup WSGICallableObject WSGIChunkedRequest
+    WSGIDontWriteBytecode WSGIEnableSendfile WSGIErrorOverride WSGIFreeThreading WSGILazyInitialization WSGIMapHEADToGET
+    WSGIPassAuthorization WSGIPerInterpreterGIL WSGIProcessGroup WSGIPythonEggs WSGIPythonHome WSGIPythonOptimize WSGIPythonPath
+    WSGIPythonWarnings WSGIRestrictEmbedded WSGIRestrictSignal WSGIRestrictStdin WSGIRestrictStdout WSGIScriptReloading
+    WSGISwitchInterval
+"""
+
+# This module's with several
+OWN_LINE = """
+    PythonAccessHandler PythonApplication PythonAuthBasicProvider PythonAuthDigestProvider PythonAuthenHandler
+    PythonAuthzHandler PythonCleanupHandler PythonConnectionHandler PythonFixupHandler PythonHandler PythonHandlerModule
+    PythonHeaderParserHandler PythonImport PythonInitHandler PythonInputFilter PythonInterpreterOptions PythonLogHandler
+    PythonOption PythonOutputFilter PythonPostReadRequestHandler PythonTransHandler PythonTypeHandler WSGIAcceptMutex
+    WSGIAccessScript WSGIAuthGroupScript WSGIAuthUserScript WSGICaseSensitivity WSGIDaemonProcess WSGIDestroyInterpreter
+    WSGIDispatchScript WSGIHandlerScript WSGIIgnoreActivity WSGIImportScript WSGIPassApacheRequest WSGIPy3kWarningFlag
+    WSGIPythonHashSeed WSGIReloadMechanism WSGIRestrictProcess WSGIScriptAlias WSGIScriptAliasMatch WSGIServerMetrics
+    WSGISlowRequests WSGISocketPrefix WSGISocketRotation WSGITelemetryOptions WSGITelemetryService WSGITrustedProxies
+    WSGITrustedProxyHeaders WSGIVerboseDebugging
+"""

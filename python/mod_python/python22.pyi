@@ -1,0 +1,1 @@
+"""Empty, for programs of the time of Python 2.2."""
