@@ -32,6 +32,12 @@ def handler(req):
     return apache.OK
 """
 
+APPLICATION = """\
+def application(environ, start_response):
+    start_response('200 OK', [('Content-Type', 'text/plain'), ('Content-Length', '13')])
+    return [b'Hello, world!']
+"""
+
 
 class Missing(Exception):
     """Something to measure with, or to measure, is not there: a sentence for the reader, exit status 2."""
@@ -337,27 +343,82 @@ class Client:
         self.file.close()
         self.socket.close()
 
-    def send(self, path):
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: {self.host}\r\n\r\n".encode())
+    def send(self, path, method="GET", headers=None, body=b""):
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self.host}", *(f"{name}: {value}" for name, value in (headers or {}).items())]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        self.socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     def receive(self):
         status = self.file.readline().split()
         if len(status) < 2:
             raise ConnectionError("the connection was closed without an answer")
-        length = 0
+        length, is_chunked = 0, False
         while (line := self.file.readline().strip()):
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
             elif name.lower() == b"transfer-encoding":
-                raise Failed("A chunked answer: the handler has to set its length.")
-        return int(status[1]), self.file.read(length)
+                is_chunked = True
+        return int(status[1]), self.chunks() if is_chunked else self.file.read(length)
 
-    def get(self, path):
-        self.send(path)
+    def chunks(self):
+        """A body that comes in chunks."""
+        body = b""
+        while size := int(self.file.readline().split(b";")[0], 16):
+            body += self.file.read(size)
+            self.file.readline()
+        self.file.readline()
+        return body
+
+    def get(self, path, **more):
+        self.send(path, **more)
         return self.receive()
 
     def hello(self, path="/hello"):
         status, body = self.get(path)
         if (status, body) != (200, b"Hello, world!"):
             raise Failed(f"{path} was answered with {status} and {body[:200]!r}.")
+
+
+def the_child(httpd):
+    """The number of the one child's process."""
+    with open(f"/proc/{httpd.process.pid}/task/{httpd.process.pid}/children") as file:
+        return int(file.read().split()[0])
+
+
+def memory(pid):
+    """What a process holds, and the most that it has held, in bytes."""
+    with open(f"/proc/{pid}/status") as file:
+        found = dict(line.split(":", 1) for line in file)
+    return tuple(int(found[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+
+
+def transfer(httpd, path, size, is_body, chunked=False):
+    """One request; fails unless all that was sent has come, in whichever direction."""
+    piece = (b"x" * 1023 + b"\n") * 256
+    with socket.create_connection(("127.0.0.1", httpd.port), 300) as connection:
+        method, version = "POST" if is_body else "GET", 1 if chunked else 0
+        head = f"{method} {path} HTTP/1.{version}\r\nHost: localhost\r\nConnection: close\r\n"
+        if is_body:
+            head += "Transfer-Encoding: chunked\r\n" if chunked else f"Content-Length: {size}\r\n"
+        connection.sendall(head.encode() + b"\r\n")
+        if is_body:
+            framed = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
+            for _ in range(size // len(piece)):
+                connection.sendall(framed)
+            if chunked:
+                connection.sendall(b"0\r\n\r\n")
+        with connection.makefile("rb", 1 << 20) as answer:
+            status = answer.readline()
+            while answer.readline().strip():
+                pass
+            if is_body:
+                # What the program says; it may come in chunks.
+                found = max((int(word) for word in answer.read().split() if len(word) > 4), default=0)
+            else:
+                found, buffer = 0, bytearray(1 << 18)
+                while count := answer.readinto(buffer):
+                    found += count
+    if b" 200 " not in status or found != size:
+        raise Failed(f"{path} was answered with {status!r} and {found} of {size} bytes.\n{httpd.logs()}")
