@@ -17,7 +17,7 @@ apxs_query() {
     printf '%s\n' "$value"
 }
 
-# Fills HTTPD, MODULES (the folder) and STATIC_MODULES.
+# Fills HTTPD and MODULES (the folder).
 find_httpd() {
     if [ -n "${APXS_PATH:-}" ] || find_apxs; then
         HTTPD=$(apxs_query sbindir)/$(apxs_query progname)
@@ -29,36 +29,9 @@ find_httpd() {
             [ ! -d "$MODULES" ] || break
         done
     fi
-    [ -x "$HTTPD" ] && STATIC_MODULES=$("$HTTPD" -l 2>/dev/null)
+    [ -x "$HTTPD" ]
 }
 
 httpd_config() {
     printf '%s/%s.conf\n' "$(apxs_query sysconfdir)" "$(apxs_query progname)"
-}
-
-is_static() {
-    grep -qE "^[[:space:]]*(mod_)?$1\.c$" <<<"$STATIC_MODULES"
-}
-
-has_module() {
-    is_static "$1" || [ -f "$MODULES/mod_$1.so" ]
-}
-
-# The LoadModule line of a module that httpd itself comes with; nothing if it is compiled in.
-load_module() {
-    is_static "$1" || printf 'LoadModule %s_module "%s/mod_%s.so"\n' "$1" "$MODULES" "$1"
-}
-
-# The MPMs that this httpd can load, in the order in which they are preferred.
-httpd_mpms() {
-    local mpm
-    for mpm in event worker prefork; do
-        if is_static "$mpm"; then
-            echo "$mpm"
-            return
-        fi
-    done
-    for mpm in event worker prefork; do
-        [ ! -f "$MODULES/mod_mpm_$mpm.so" ] || echo "$mpm"
-    done
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Finds out what a machine lacks, says it, and installs it from the distribution.
-# A need is one word: rust cc certs libclang python apxs httpd config curl openssl rustfmt clippy mypy peer.
+# A need is one word: rust cc certs libclang python apxs httpd config curl openssl rustfmt clippy mypy lxml peer venv.
 
 RUST_MINIMUM=1.85
 
@@ -16,6 +16,7 @@ need_name() {
         httpd) echo "httpd" ;;
         config) echo "httpd's configuration" ;;
         peer) echo "mod_python 3.5, to compare with" ;;
+        venv) echo "what makes virtual environments" ;;
         *) echo "$1" ;;
     esac
 }
@@ -31,6 +32,8 @@ have() {
         httpd) find_httpd ;;
         config) have_config ;;
         peer) have_peer ;;
+        lxml) "$PYTHON" -c 'import lxml.etree' 2>/dev/null ;;
+        venv) "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ;;
         rustfmt) cargo fmt --version >/dev/null 2>&1 ;;
         clippy) cargo clippy --version >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
@@ -162,6 +165,8 @@ apt_packages() {
             httpd) echo apache2-bin ;;
             config) echo apache2 ;;
             peer) echo libapache2-mod-python ;;
+            lxml) echo python3-lxml ;;
+            venv) python_packages venv ;;
             rustfmt) case $rust in cargo-web) echo rustfmt-web ;; cargo-1.*) echo "rustfmt-${rust#cargo-}" ;; *) echo rustfmt ;; esac ;;
             clippy)
                 case $rust in
@@ -226,7 +231,8 @@ dnf_packages() {
             python) python_packages devel ;;
             apxs) echo "httpd-devel redhat-rpm-config" ;;
             httpd | config) echo httpd ;;
-            mypy) echo python3-mypy ;;
+            mypy | lxml) echo "python3-$need" ;;
+            venv) echo python3-pip ;;
             *) echo "$need" ;;
         esac
     done | paste -sd ' '

@@ -3,7 +3,7 @@
 
 PYTHON=/usr/bin/python3 PYTHON_VERSION='' PYTHON_FAULT=''
 
-# Prints three lines on the Python $1: its executable, its version, and what keeps it from being built for (or nothing).
+# Prints three lines on the Python $1: its executable (of a virtual environment, that which it was made with), its version, and what keeps it from being built for (or nothing).
 python_facts() {
     "$1" -I - <<'PYTHON' 2>/dev/null
 import os, sys, sysconfig
@@ -21,7 +21,7 @@ elif not any(os.path.exists(os.path.join(folder, library)) for folder in folders
     fault = "has no shared libpython"
 else:
     fault = ""
-print(sys.executable)
+print(sys._base_executable)
 print("%d.%d.%d" % sys.version_info[:3])
 print(fault)
 PYTHON
@@ -39,7 +39,7 @@ look_at_python() {
     fi
 }
 
-# Chooses: PYO3_PYTHON, else the python3 on PATH, else the distribution's. Fails if none is fit, with PYTHON at the one
+# Chooses: PYO3_PYTHON, else that of the virtual environment VENV, else the python3 on PATH, else the distribution's. Fails if none is fit, with PYTHON at the one
 # that packages could make fit.
 choose_python() {
     local found first=''
@@ -52,7 +52,7 @@ choose_python() {
         [ -z "$PYTHON_FAULT" ]
         return
     fi
-    for found in "$(command -v python3 || true)" /usr/bin/python3; do
+    for found in ${VENV:+"$VENV/bin/python"} "$(command -v python3 || true)" /usr/bin/python3; do
         if [ ! -x "$found" ]; then continue; fi
         look_at_python "$found"
         # Root's home is not where httpd's user should have to read.
