@@ -1,4 +1,4 @@
-"""The matrix without Docker: selection, the reading of test programs' output, the report."""
+"""The matrix without Docker: selection, the reading of the test program's output, the report."""
 
 import json
 import os
@@ -70,37 +70,42 @@ class TestOutput(unittest.TestCase):
         return reader.over(cause)
 
     def test_passed_tests_are_counted(self):
-        run = self.read("=== total 2\n=== begin smoke\ntest a::event ... ok\ntest b::event - should panic ... ok\n=== end smoke 0")
+        run = self.read("=== total 2\ntest a::event ... ok\ntest b::event - should panic ... ok\n=== end 0")
         self.assertEqual((run.total, run.passed, run.failures), (2, 2, []))
 
     def test_a_failure_has_its_own_output(self):
         run = self.read(
-            "=== total 2\n=== begin smoke\ntest a::event ... FAILED\ntest b::event ... FAILED\n\nfailures:\n\n"
-            "---- a::event stdout ----\nleft: 1\n\n---- b::event stdout ----\nleft: 2\n\nfailures:\n    a::event\n=== end smoke 101"
+            "=== total 2\ntest a::event ... FAILED\ntest b::event ... FAILED\n\nfailures:\n\n"
+            "---- a::event stdout ----\nleft: 1\n\n---- b::event stdout ----\nleft: 2\n\nfailures:\n    a::event\n=== end 101"
         )
-        self.assertEqual([(f.name, f.output) for f in run.failures], [("smoke a::event", "left: 1"), ("smoke b::event", "left: 2")])
+        self.assertEqual([(f.name, f.output) for f in run.failures], [("a::event", "left: 1"), ("b::event", "left: 2")])
 
     def test_a_program_that_crashes_is_a_failure(self):
-        run = self.read("=== total 1\n=== begin smoke\nrunning 1 test\n=== end smoke 139")
-        self.assertEqual([failure.name for failure in run.failures], ["smoke"])
+        run = self.read("=== total 1\nrunning 1 test\n=== end 139")
+        self.assertEqual([failure.name for failure in run.failures], ["the test program"])
 
     def test_a_program_that_never_ends_is_a_failure(self):
-        run = self.read("=== total 1\n=== begin smoke\nrunning 1 test", "not done after 480 s: it was ended")
-        self.assertEqual([failure.name for failure in run.failures], ["smoke", "the cell"])
+        run = self.read("=== total 1\nrunning 1 test", "not done after 480 s: it was ended")
+        self.assertEqual([failure.name for failure in run.failures], ["the test program", "the cell"])
 
     def test_tests_that_are_lost_on_the_way_are_a_failure(self):
-        run = self.read("=== total 3\n=== begin smoke\ntest a::event ... ok\n=== end smoke 0")
+        run = self.read("=== total 3\ntest a::event ... ok\n=== end 0")
         self.assertIn("1 tests passed, 3 were to run", run.failures[0].output)
 
-    def test_no_test_programs_are_a_failure(self):
-        self.assertEqual(len(self.read("=== total 0").failures), 1)
+    def test_no_test_program_is_a_failure(self):
+        run = self.read("=== total 0\nbash: /tests/suite: No such file or directory\n=== end 127")
+        self.assertEqual([failure.name for failure in run.failures], ["the test program"])
+        self.assertIn("No such file", run.failures[0].output)
 
-    def test_programs_without_a_test_for_the_model_are_a_failure(self):
-        run = self.read("=== total 0\n=== begin smoke\nrunning 0 tests\n=== end smoke 0")
+    def test_tests_that_do_not_begin_are_a_failure(self):
+        self.assertEqual([failure.output for failure in self.read("").failures], ["its tests did not begin"])
+
+    def test_a_program_without_a_test_for_the_model_is_a_failure(self):
+        run = self.read("=== total 0\nrunning 0 tests\n=== end 0")
         self.assertEqual([failure.output for failure in run.failures], ["no test is named after its process model"])
 
     def test_a_test_that_was_not_done_is_a_failure_though_it_has_passed(self):
-        run = self.read("=== total 1\n=== begin smoke\ntest a ... ok\n=== end smoke 0\n=== not done a: there is no openssl")
+        run = self.read("=== total 1\ntest a ... ok\n=== end 0\n=== not done a: there is no openssl")
         self.assertEqual([failure.output for failure in run.failures], ["a: there is no openssl"])
 
     def test_clients_that_do_not_start_are_told(self):
@@ -126,8 +131,8 @@ class Reports(unittest.TestCase):
         run = Run(cells)
         for result, state in zip(run.to_run, ("passed", "failed", "passed")):
             reader = Reader(lambda words: None)
-            ending = "ok\n=== end smoke 0" if state == "passed" else "FAILED\n=== end smoke 101"
-            for entry in ("=== total 1\n=== begin smoke\ntest <a> ... " + ending).splitlines():
+            ending = "ok\n=== end 0" if state == "passed" else "FAILED\n=== end 101"
+            for entry in ("=== total 1\ntest <a> ... " + ending).splitlines():
                 reader.line(entry)
             run.tell(result, state=state, tests=reader.over(None), scenario=ScenarioResult(["steady"]), versions={"httpd": "2.4.68"}, seconds=3)
         with tempfile.TemporaryDirectory() as folder:
@@ -141,7 +146,7 @@ class Reports(unittest.TestCase):
         self.assertFalse(facts["green"])
         self.assertEqual([cell["state"] for cell in facts["cells"]], ["passed", "not run", "failed", "passed"])
         self.assertIn("2 of 3 cells passed", page)
-        self.assertIn("smoke &lt;a&gt;", page)
+        self.assertIn("&lt;a&gt;", page)
         self.assertIn("Python 3.11 has one GIL", page)
         HTMLParser().feed(page)
 
@@ -164,11 +169,11 @@ class Reports(unittest.TestCase):
         for result, status in zip(run.to_run, (1, 2)):
             reader = Reader(lambda words: None)
             for entry in [
-                "=== total 2", "=== begin smoke", "test a::b ... FAILED", "test c ... FAILED",
-                "---- a::b stdout ----", "--- httpd.conf ---", "thread 'a::b' panicked at tests/smoke.rs:1:2:", "GET /:\x1b[2J" + "x" * 1000, "",
+                "=== total 2", "test a::b ... FAILED", "test c ... FAILED",
+                "---- a::b stdout ----", "--- httpd.conf ---", "thread 'a::b' panicked at tests/suite/smoke.rs:1:2:", "GET /:\x1b[2J" + "x" * 1000, "",
                 *("and more" for _ in range(10)),
                 "---- c stdout ----", "no panic", *(f"line {number}" for number in range(10)),
-                "", "failures:", "    a::b", "    c", "=== end smoke 101",
+                "", "failures:", "    a::b", "    c", "=== end 101",
             ]:  # fmt: skip
                 reader.line(entry)
             run.tell(result, state="failed", tests=reader.over(f"its container ended with status {status}"))
@@ -179,9 +184,9 @@ class Reports(unittest.TestCase):
         self.assertEqual(
             output.getvalue().splitlines()[2:],
             [
-                "  every cell: smoke a::b", "    bookworm event shared:",
-                "    thread 'a::b' panicked at tests/smoke.rs:1:2:", "    GET /: [2J" + "x" * 190, *["    and more"] * 3,
-                "  every cell: smoke c", "    bookworm event shared:", "    no panic", *(f"    line {number}" for number in range(5, 10)),
+                "  every cell: a::b", "    bookworm event shared:",
+                "    thread 'a::b' panicked at tests/suite/smoke.rs:1:2:", "    GET /: [2J" + "x" * 190, *["    and more"] * 3,
+                "  every cell: c", "    bookworm event shared:", "    no panic", *(f"    line {number}" for number in range(5, 10)),
                 "  every cell: the cell", "    bookworm event shared:", "    its container ended with status 1",
                 "  trixie event shared: silent",
             ],
@@ -205,6 +210,7 @@ class Builds(unittest.TestCase):
             ("write /x: no space left on device", "disk is full"),
             ("error: failed to download\nSSL certificate problem: self-signed", "--ca"),
             ("error[E0425]: cannot find value `x`\nreturned a non-zero code: 101", "cannot find value"),
+            ("error: no such file\nwarning: build failed, waiting for other jobs to finish...\nreturned a code: 101", "no such file"),
         ]:
             sentence = str(BuildError("mod_python:trixie", output.splitlines()))
             self.assertIn(words, sentence)

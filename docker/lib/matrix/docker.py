@@ -138,8 +138,12 @@ class Docker:
 
     def copy_out(self, container: str, folder: str) -> dict[str, str]:
         """The files of a folder in a container that need not run, by their names."""
-        with tarfile.open(fileobj=io.BytesIO(self._output("cp", f"{container}:{folder}", "-"))) as tar:
+        with tarfile.open(fileobj=io.BytesIO(self.read_out(container, folder))) as tar:
             return {entry.name: file.read().decode(errors="replace") for entry in tar if (file := tar.extractfile(entry))}
+
+    def read_out(self, container: str, folder: str) -> bytes:
+        """The same as a tar."""
+        return self._output("cp", f"{container}:{folder}", "-")
 
     def remove(self, *containers: str) -> None:
         """Ends and removes containers; those that are not there are no error."""
@@ -190,6 +194,11 @@ class Files:
         """Adds a folder and what its links lead to, without caches of compiled Python. Raises OSError for what cannot be read."""
         for path in walk(source):
             self._add(path, str(Path(target) / path.relative_to(source)))
+        return self
+
+    def add_file(self, source: Path, target: str) -> "Files":
+        """Adds a file."""
+        self._add(source, target)
         return self
 
     def add_folder(self, target: str, mode: int = 0o755) -> "Files":

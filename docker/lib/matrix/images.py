@@ -97,6 +97,16 @@ class Images:
         arguments = {"IMAGE": self.itk(system, progress), "TOOLS": self._stage(system, "tools", progress), "TESTS": self._tests(progress)}
         return self._build(f"mod_python-cell:{system.name}", "docker/images/cell.Dockerfile", None, arguments, progress)
 
+    def debian_package(self, system: System, progress: Progress) -> str:
+        """An image with the system's Debian packages in /packages."""
+        arguments = {"TOOLS": self._stage(system, "tools", progress)}
+        return self._build(f"mod_python-deb:{system.name}", "docker/images/deb.Dockerfile", None, arguments, progress)
+
+    def wheel(self, system: System, progress: Progress) -> str:
+        """An image with the system's wheel, and the source package, in /packages."""
+        arguments = {"TOOLS": self._stage(system, "tools", progress)}
+        return self._build(f"mod_python-wheel:{system.name}", "docker/images/wheel.Dockerfile", None, arguments, progress)
+
     def application(self, system: System, image: str, folder: Path, progress: Progress) -> str:
         """An image made of another one by the application's own Dockerfile, which begins with `ARG IMAGE` and `FROM ${IMAGE}`."""
         tag = f"mod_python-app:{image.replace(':', '-').removeprefix('mod_python-')}"
@@ -186,7 +196,7 @@ class BuildError(ImageError):
 
     def __init__(self, tag: str, lines: list[str]) -> None:
         output = "\n".join(lines)
-        cause = next((line for line in reversed(lines) if re.search(r"(?i)\berror|failed|cannot|could not", line)), last_line(output))
+        cause = next((line for line in reversed(lines) if is_cause(line)), last_line(output))
         if re.search(r"Temporary failure resolving|Could not resolve|Network is unreachable|Unable to connect", output):
             why = "the network, or the archive, cannot be reached from inside a build"
         elif "no space left on device" in output.lower():
@@ -196,6 +206,11 @@ class BuildError(ImageError):
         else:
             why = cause
         super().__init__(f"the image {tag} could not be built: {why}", output)
+
+
+def is_cause(line: str) -> bool:
+    """Whether a line says why a build failed; cargo's last line says only that it did."""
+    return bool(re.search(r"(?i)\berror|failed|cannot|could not", line)) and "build failed, waiting for other jobs" not in line
 
 
 def system_arguments(system: System) -> dict[str, str]:

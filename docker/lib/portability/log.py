@@ -42,6 +42,9 @@ def failures(text: str) -> list[Failure]:
         elif (frame := _FRAME.match(rest)) and thread in latest and not _FOREIGN.search(frame["file"]):
             # The last one of the application's own code is where it happened.
             failure = latest[thread]
+            # A traceback begins with the application's own code: its module, while that is imported.
+            if "file" not in failure and frame["function"] in (None, "<module>"):
+                failure["importing"] = True
             failure["file"], failure["line"] = frame["file"], int(frame["line"])
         elif frame and thread in latest and "/mod_python/_importing" in frame["file"]:
             latest[thread]["importing"] = True

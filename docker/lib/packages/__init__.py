@@ -1,0 +1,1 @@
+"""Makes and tries the packages that the module is given away in."""

@@ -1,0 +1,158 @@
+"""What docker/deb and docker/wheel share: packages are built in a container of each release, and tried on a fresh one."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from matrix.command import REPOSITORY, default_bundle
+from matrix.docker import Docker, DockerError, Files
+from matrix.images import ImageError, Images, Progress
+from matrix.systems import SYSTEMS, Refusal, System
+
+EPILOG = "Exit status: 0 when all were built and work, 1 when one was not or does not, 2 when nothing can be done here."
+# What apt fetches and httpd starts, on two slow cores.
+TRIAL_LIMIT = 20 * 60
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of package."""
+
+    command: str
+    description: str
+    build: Callable[[Images, System, Progress], str]  # the image with them in /packages
+    pattern: str  # of their names
+    trial: str  # the folder with the program that tries them
+
+
+def parser(kind: Kind) -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(kind.command, description=kind.description, epilog=EPILOG)
+    options.add_argument("suites", nargs="*", metavar="SUITE", help=f"which releases, of {', '.join(known())} (all)")
+    options.add_argument("--output", type=Path, default=REPOSITORY / "target" / Path(kind.command).name, metavar="FOLDER", help="where the packages go (%(default)s)")
+    options.add_argument("--no-trial", action="store_true", help="build only")
+    options.add_argument("--ca", type=Path, default=default_bundle(), metavar="FILE", help="certificates that builds trust beside the system's (%(default)s)")
+    return options
+
+
+def known() -> dict[str, System]:
+    """The releases. A package is for the release's own python3."""
+    return {system.suite: system for system in SYSTEMS if system.package == "python3"}
+
+
+def main(kind: Kind, arguments: list[str]) -> int:
+    options = parser(kind).parse_args(arguments)
+    try:
+        return run(kind, options)
+    except Refusal as refusal:
+        print(f"{kind.command}: {refusal}", file=sys.stderr)
+        return 2
+
+
+def run(kind: Kind, options: argparse.Namespace) -> int:
+    systems = known()
+    if unknown := [suite for suite in options.suites if suite not in systems]:
+        raise Refusal(f"there is no release {unknown[0]}: it is one of {', '.join(systems)}.")
+    if options.ca and not options.ca.is_file():
+        raise Refusal(f"--ca (by default what CARGO_HTTP_CAINFO or SSL_CERT_FILE name): there is no file {options.ca}.")
+    docker = Docker()
+    docker.check()
+    images = Images(docker, REPOSITORY, options.ca, 1)
+    images.check_disk()
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    failed = []
+    try:
+        for suite in options.suites or systems:
+            if not make(kind, docker, images, systems[suite], options):
+                failed.append(suite)
+    except KeyboardInterrupt:
+        print(f"{kind.command}: interrupted.", file=sys.stderr)
+        return 1
+    finally:
+        docker.end()
+    if failed:
+        print(f"{kind.command}: failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def make(kind: Kind, docker: Docker, images: Images, system: System, options: argparse.Namespace) -> bool:
+    """Builds and tries one system's package; says whether it works."""
+    shown = {""}
+
+    def progress(words: str) -> None:
+        # Of a build's steps only that it builds.
+        words = words.split(": ")[0]
+        if words not in shown:
+            shown.add(words)
+            print(f"{system.suite}: {words}", flush=True)
+
+    try:
+        image = kind.build(images, system, progress)
+        folder = options.output / system.suite
+        names = take_out(kind, docker, image, folder)
+    except (ImageError, DockerError) as error:
+        print(f"{system.suite}: {error}", file=sys.stderr)
+        print("\n".join(getattr(error, "output", "").splitlines()[-40:]), file=sys.stderr)
+        return False
+    print(f"{system.suite}: {', '.join(name for name in names if name.endswith(('deb', 'whl', 'gz')))} in {folder}")
+    if options.no_trial:
+        return True
+    print(f"{system.suite}: installing it on a fresh system", flush=True)
+    return try_out(kind, docker, system, folder, options.ca)
+
+
+def take_out(kind: Kind, docker: Docker, image: str, folder: Path) -> list[str]:
+    """Copies the packages out of the image that built them; their names."""
+    container = docker.call("create", *docker.label(), image)
+    try:
+        archive = docker.read_out(container, "/packages/.")
+    finally:
+        docker.remove(container)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(kind.pattern):
+        old.unlink()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        names = []
+        for entry in tar:
+            if file := tar.extractfile(entry):
+                name = Path(entry.name).name
+                (folder / name).write_bytes(file.read())
+                names.append(name)
+    return sorted(names)
+
+
+def try_out(kind: Kind, docker: Docker, system: System, folder: Path, ca_bundle: Path | None) -> bool:
+    """Installs the package on a fresh system and uses it; says whether all went as it should."""
+    files = Files().add_folder("trial").add_tree(folder, "trial/packages").add_tree(REPOSITORY / kind.trial, "trial/program")
+    if ca_bundle:
+        # What pip fetches comes through the same proxy as everything else
+        files.add_file(ca_bundle, "trial/ca.crt")
+    container = docker.call("create", *docker.label(), "--entrypoint", "/trial/program/trial", system.base)
+    process = None
+    try:
+        docker.copy_in(container, "/", files)
+        process = docker.open("start", "--attach", container, stderr=subprocess.STDOUT)
+        output, _ = process.communicate(timeout=TRIAL_LIMIT)
+        status = docker.call("inspect", "--format", "{{.State.ExitCode}}", container)
+    except (DockerError, subprocess.TimeoutExpired) as error:
+        print(f"{system.suite}: {error}", file=sys.stderr)
+        return False
+    finally:
+        if process:
+            docker.forget(process)
+        docker.remove(container)
+    words = output.decode(errors="replace").splitlines()
+    for line in words if status != "0" else [line for line in words if line.startswith("== ")]:
+        print(f"{system.suite}: {line}", flush=True)
+    return bool(status == "0")
