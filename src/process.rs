@@ -8,6 +8,7 @@ pub mod fork;
 mod guard;
 pub mod memory;
 pub mod signals;
+pub mod stop;
 pub mod thread;
 pub mod time;
 pub mod turn;

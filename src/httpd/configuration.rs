@@ -77,6 +77,11 @@ pub fn is_defined(name: &CStr) -> bool {
     unsafe { raw::ap_exists_config_define(name.as_ptr()) != 0 }
 }
 
+/// Whether the parent is the child, too: `httpd -X` defines the first.
+pub fn is_single_process() -> bool {
+    [c"DEBUG", c"ONE_PROCESS"].into_iter().any(is_defined)
+}
+
 /// `ServerRoot`.
 pub fn server_root() -> Option<&'static [u8]> {
     // SAFETY: a global of httpd's: a string of the configuration, which a child keeps for good.

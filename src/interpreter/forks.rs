@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::cpython::{self, Detached};
-use crate::process::{exit, fork, thread};
+use crate::process::{exit, fork, stop, thread};
 
 use super::creation::all;
 use super::{Gil, Interpreter, Runtime};
@@ -48,6 +48,7 @@ pub fn forked_by_python() -> bool {
     if is_forked {
         BY_PYTHON.store(true, Ordering::Relaxed);
         fork::handled();
+        stop::serves_here();
     }
     is_forked
 }

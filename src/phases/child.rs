@@ -3,10 +3,15 @@
 use crate::config::Generation;
 use crate::cpython;
 use crate::ffi::httpd as raw;
-use crate::httpd::{Mpm, Pool, Server, field};
-use crate::process::fork;
+use crate::httpd::{Mpm, Pool, Server, configuration, field};
+use crate::process::{fork, stop};
+
+use tracing::Level;
 
 use super::{hook, imports, python, wsgi};
+
+/// Written without a time: a signal handler cannot format one.
+const ENDS_WITHIN: &str = "[python:debug] MP0103: a child was stopped in the middle of a Python handler that did not end within 0.25 s: functions registered for its exit do not run";
 
 /// httpd's `child_init`; also called once in the one process of `httpd -X`.
 pub unsafe extern "C" fn child_init(child: *mut raw::apr_pool_t, server: *mut raw::server_rec) {
@@ -28,6 +33,10 @@ pub unsafe extern "C" fn child_init(child: *mut raw::apr_pool_t, server: *mut ra
             generation.make_current();
             cpython::leave_states_when(Mpm::is_stopping);
             fork::watch();
+            // A single process (`httpd -X`) only notes the signal.
+            if !Mpm::is_threaded() && !configuration::is_single_process() {
+                stop::take_over(tracing::event_enabled!(Level::DEBUG).then_some(ENDS_WITHIN));
+            }
             pool.before_cleanup(python::shutdown);
             if let Some(generation) = Generation::current() {
                 wsgi::starting::enter_home(&generation.wsgi);

@@ -17,6 +17,7 @@ use crate::objects::logging::write_printed;
 use crate::objects::request::{RequestCallback, RequestRecord};
 use crate::objects::server::ServerObject;
 use crate::process::caught;
+use crate::process::stop::{self, Held};
 
 use super::callback::{Entered, enter};
 use super::python;
@@ -52,6 +53,8 @@ struct Acquired {
     requests: Vec<(*mut raw::request_rec, Rc<RequestCallback<'static>>)>,
     connections: Vec<ValidConnection>,
     entered: Entered<'static>,
+    /// The module has the thread now, within Python.
+    held: Held,
 }
 
 /// A connection that is valid until this is dropped.
@@ -100,7 +103,9 @@ unsafe extern "C" fn acquire(name: *const c_char) -> *mut py::PyInterpreterState
         let Ok(entered) = enter(&mut detached, name, None, &described) else { return ptr::null_mut() };
         // SAFETY: released on this thread, in reverse order; the borrowed proof has no data.
         let entered = unsafe { mem::transmute::<Entered<'_>, Entered<'static>>(entered) };
-        acquired(|all| all.push(Acquired { requests: Vec::new(), connections: Vec::new(), entered }));
+        acquired(|all| {
+            all.push(Acquired { requests: Vec::new(), connections: Vec::new(), entered, held: stop::hold() })
+        });
         // SAFETY: attached, until the release.
         unsafe { py::PyInterpreterState_Get() }
     })
@@ -113,7 +118,7 @@ unsafe extern "C" fn release() {
             return;
         }
         // Released outside of the borrow, since that can run Python.
-        if let Some(Acquired { mut requests, connections, entered }) = acquired(Vec::pop) {
+        if let Some(Acquired { mut requests, connections, entered, held: _held }) = acquired(Vec::pop) {
             write_printed(entered.attached());
             drop(connections);
             // They nest.

@@ -6,7 +6,7 @@ use crate::cpython::Detached;
 use crate::ffi::httpd as raw;
 use crate::httpd::{Connection, LogScope, Place, Request, Server, Status};
 use crate::objects::request::RequestRecord;
-use crate::process::caught;
+use crate::process::{caught, stop};
 
 /// Runs a request's callback; a panic in it becomes `failure` and one log entry.
 ///
@@ -17,6 +17,7 @@ pub unsafe fn request<T: Copy + std::fmt::Debug>(
     failure: T,
     work: impl FnOnce(Request<'_>, &mut Detached<'_>) -> T,
 ) -> T {
+    let _held = stop::hold();
     // SAFETY: the request is live for the whole callback, and so is its record's turn; httpd calls hooks detached.
     let (request, mut detached, _scope) = unsafe {
         let this = Request::from_raw(request);
@@ -41,6 +42,7 @@ pub unsafe fn connection(
     failure: Status,
     work: impl FnOnce(Connection<'_>, &mut Detached<'_>) -> Status,
 ) -> c_int {
+    let _held = stop::hold();
     // SAFETY: the connection is live for the whole callback; httpd calls hooks detached.
     let (this, mut detached, _scope) = unsafe {
         let scope = LogScope::enter(Place::Connection(connection));
@@ -61,6 +63,7 @@ pub unsafe fn connection(
 /// # Safety
 /// The server lives as long as the callback.
 pub unsafe fn server<T>(server: Option<Server<'_>>, failure: T, work: impl FnOnce(&mut Detached<'_>) -> T) -> T {
+    let _held = stop::hold();
     let place = server.map_or(Place::Process, |server| Place::Server(server.as_ptr()));
     // SAFETY: the caller's; httpd calls hooks detached.
     let (mut detached, _scope) = unsafe { (Detached::assume(), LogScope::enter(place)) };

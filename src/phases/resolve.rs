@@ -38,7 +38,7 @@ pub fn call<'i>(
         Target::PerRequest(module) => instantiate(&module, handler.object, argument)?,
         Target::Missing => return Ok(None),
     };
-    if lookup.settings.is_on(Flag::Pdb) && is_one_process() {
+    if lookup.settings.is_on(Flag::Pdb) && httpd::configuration::is_single_process() {
         let debugging = Object::import(attached, c"mod_python._debugging")?;
         let arguments = std::iter::once(&callable).chain([argument]).chain(more);
         return debugging.attribute(c"run")?.call_with(arguments).map(Some);
@@ -48,11 +48,6 @@ pub fn call<'i>(
         more => callable.call_with(std::iter::once(argument).chain(more)),
     }
     .map(Some)
-}
-
-/// Whether httpd was started with `-DONE_PROCESS` or with `-X` (which is `-DDEBUG`), so that there is a terminal for a debugger.
-fn is_one_process() -> bool {
-    [c"ONE_PROCESS", c"DEBUG"].into_iter().any(httpd::configuration::is_defined)
 }
 
 /// Finds a handler, and imports its module if that is needed.

@@ -4,12 +4,16 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
+use super::stop;
+
 thread_local! {
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`. A panic in it becomes the error: its message and its place in the source.
+/// Runs `work`. A panic in it becomes the error: its message and its place in the source. A signal for a stop waits for its end where
+/// httpd would end the process in the signal's handler.
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let _held = stop::hold();
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         // The hook is this library's own: Rust's runtime is linked into it.

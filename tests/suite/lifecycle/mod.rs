@@ -51,7 +51,10 @@ const BUSY: &str = r#"
         import ctypes
         function = ctypes.PyDLL(None).sleep
         begun("stuck")
-        function(120)
+        # What is left of the time when a signal has interrupted it.
+        seconds = 120
+        while seconds:
+            seconds = function(seconds)
         return 0
 
     def wait(req):

@@ -247,3 +247,45 @@ fn a_prefork_child_can_be_stopped_anywhere() {
     // The fixture fails the test if a child crashed; one that hung was killed.
     assert_eq!(server.log_count("still did not exit"), 0, "{}", server.log());
 }
+
+/// httpd would end the child in the signal's handler, and the request with it.
+#[test]
+fn a_prefork_child_that_is_stopped_finishes_a_short_request() {
+    let server = site(Mpm::Prefork)
+        .children(1)
+        .file(
+            "lib/stopped.py",
+            "
+            import os, signal, threading
+            from mod_python import apache
+
+            def by_process(number):
+                os.kill(os.getpid(), number)
+
+            def by_another_thread(number):
+                def kill():
+                    signal.pthread_kill(threading.get_ident(), number)
+                thread = threading.Thread(target=kill)
+                thread.start()
+                thread.join()
+
+            def handler(req):
+                apache.register_cleanup(lambda _: print('an exit function'))
+                number, way = req.args.split('-')
+                globals()[way](getattr(signal, number))
+                for n in range(100):
+                    req.write('%099d ' % n)
+                return apache.OK
+            ",
+        )
+        .config("PythonHandler stopped")
+        .start();
+    for (ended, way) in ["SIGTERM-by_process", "SIGHUP-by_process", "SIGTERM-by_another_thread"].into_iter().enumerate()
+    {
+        let response = server.request("GET", format!("/x?{way}")).send();
+        assert_eq!(response.status, 200, "{way}");
+        let expected: String = (0..100).map(|n| format!("{n:099} ")).collect();
+        assert_eq!(response.text(), expected, "{way}");
+        assert_eq!(server.wait_for_log("an exit function", ended + 1).len(), ended + 1, "{way}");
+    }
+}
