@@ -1,0 +1,38 @@
+"""Data and locks for all threads, interpreters and children: ``from mod_python import store``.
+
+store.open(name) gives the store that a PythonStore directive names; "default" is there without one. A store is a mapping of str to
+None, bool, int, float, str, bytes, datetime, and lists and dicts of these, with time limits, atomic changes, transactions and locks.
+"""
+
+from ._store_errors import Conflict, LockLost, LockTimeout, StoreError, StoreFull, StoreUnavailable
+from ._store_pickled import pickled
+
+__all__ = ["Conflict", "LockLost", "LockTimeout", "StoreError", "StoreFull", "StoreUnavailable", "open", "pickled"]
+
+# The stores that this interpreter has opened, by what _store.settings() gives of them
+_opened = {}
+
+
+def open(name="default"):
+    """The store of a name: one object for each interpreter, for any number of threads.
+
+    LookupError: no PythonStore directive of this server names it. StoreError: it cannot be used; the message says why.
+    """
+    from . import _store
+
+    settings = _store.settings(name)
+    store = _opened.get(settings)
+    if store is None:
+        store = _opened.setdefault(settings, _made(settings))
+    return store
+
+
+def _made(settings):
+    name, location, options = settings
+    if location is not None and location.startswith(("redis://", "rediss://", "unix://")):
+        from ._store_redis import RedisStore
+
+        return RedisStore(name, location, dict(options))
+    from ._store_embedded import EmbeddedStore
+
+    return EmbeddedStore(name)
