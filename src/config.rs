@@ -10,6 +10,7 @@ mod naming;
 mod phase;
 mod records;
 mod section;
+mod store;
 pub mod wsgi;
 
 pub use application::{Application, Choice, Source};
@@ -24,3 +25,4 @@ pub use records::{
     merge_directory, merge_server, server_config,
 };
 pub use section::Section;
+pub use store::{DEFAULT_STORE, Store, StoreLocation, StoreOptions, StoreSync};

@@ -31,7 +31,8 @@ pub(crate) use module::function;
 pub use module::{ModuleSlots, ModuleTable, State, module_slots, module_state};
 pub use object::{Kept, Object};
 pub use slots::{
-    Call, Initialise, Mapping, Repr, Sequence, call_slot, initialise_slot, mapping_slots, repr_slot, sequence_slot,
+    Call, Initialise, Mapping, Repr, Sequence, Subscript, call_slot, initialise_slot, mapping_slots, repr_slot,
+    sequence_slot, subscript_slots,
 };
 pub use startup::{Home, StartOptions, full_version, loaded_version, start};
 pub use thread_state::{close, is_in_python, leave_states_when};

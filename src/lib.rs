@@ -15,6 +15,7 @@ mod process;
 #[cfg(debug_assertions)]
 #[doc(hidden)]
 pub mod proofs;
+mod store;
 
 use std::ptr;
 

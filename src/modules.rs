@@ -3,3 +3,4 @@
 pub mod apache;
 pub mod library;
 pub mod psp;
+pub mod store;

@@ -26,6 +26,7 @@ mod resolve;
 mod result;
 mod server;
 mod set_up;
+mod stores;
 mod wsgi;
 
 #[cfg(debug_assertions)]

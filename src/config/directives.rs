@@ -9,6 +9,7 @@ mod process;
 mod programs;
 mod reading;
 mod require;
+mod store;
 mod values;
 mod wsgi;
 
@@ -63,7 +64,7 @@ enum Takes {
 }
 
 /// The directives that are neither flags nor a phase's handlers.
-const OTHERS: [Row; 14] = [
+const OTHERS: [Row; 15] = [
     Row {
         name: c"PythonApplication",
         contexts: FILE,
@@ -147,6 +148,12 @@ const OTHERS: [Row; 14] = [
         contexts: SERVER,
         takes: Takes::One(process::home),
         help: c"the folder of a Python (its prefix), or of a virtual environment, for all interpreters",
+    },
+    Row {
+        name: c"PythonStore",
+        contexts: SERVER,
+        takes: Takes::Words(store::store),
+        help: c"a store's name, where it is (a folder, or redis://...), and key=value pairs",
     },
 ];
 

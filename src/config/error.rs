@@ -5,6 +5,8 @@ use crate::interpreter::VenvError;
 /// Why a directive is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
+    #[error("MP0254: PythonStore{said}: {why}. It takes a name, then perhaps a location, and key=value pairs")]
+    Store { said: String, why: String },
     #[error(
         "MP0201: {0} names no handler: write module or module::object, several separated by blanks, and optionally '| .ext' at the end"
     )]

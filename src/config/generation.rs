@@ -35,6 +35,8 @@ pub struct Generation {
     /// mod_wsgi's directives.
     pub wsgi: WsgiProcess,
     pub mutexes: Option<GlobalMutexes>,
+    /// Where the stores without a location are; none if that folder cannot be used.
+    pub stores: Option<PathBuf>,
 }
 
 /// A folder that a directive names, which the children's user has to be able to read.

@@ -13,6 +13,7 @@ use super::application::{self, Application, Choice};
 use super::flags::{Flag, Flags};
 use super::handler::{Handler, HandlerList, Origin};
 use super::phase::Phase;
+use super::store::Store;
 use super::wsgi::{ScriptAlias, WsgiSettings};
 
 /// A hash that stands for a value. Its keys are random and secret, so that nobody can construct two values with the same hash. The
@@ -167,6 +168,8 @@ pub struct ServerConfig<'p> {
     pub applications: &'p [&'p Application<'p>],
     /// `WSGIScriptAlias` and `WSGIScriptAliasMatch`, as they are written; a virtual host's before those outside.
     pub script_aliases: &'p [ScriptAlias<'p>],
+    /// `PythonStore`s; a virtual host's before those outside.
+    pub stores: &'p [Store<'p>],
 }
 
 /// This module's record of a server.
@@ -264,6 +267,10 @@ pub unsafe extern "C" fn merge_server(
             connection: own.connection.or(outer.connection),
             applications: application::merge(own.applications, outer.applications, pool),
             script_aliases: match (own.script_aliases, outer.script_aliases) {
+                ([], only) | (only, []) => only,
+                (own, outer) => pool.slice(&[own, outer].concat()),
+            },
+            stores: match (own.stores, outer.stores) {
                 ([], only) | (only, []) => only,
                 (own, outer) => pool.slice(&[own, outer].concat()),
             },

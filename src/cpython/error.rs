@@ -63,6 +63,8 @@ impl Raised {
         attribute_error => PyExc_AttributeError,
         /// Raises `RuntimeError`.
         runtime_error => PyExc_RuntimeError,
+        /// Raises `LookupError`.
+        lookup_error => PyExc_LookupError,
         /// Raises `IndexError`.
         index_error => PyExc_IndexError,
         /// Raises `OverflowError`.

@@ -209,6 +209,16 @@ impl<'i> Object<'i> {
         unsafe { py::PyLong_Check(self.as_ptr()) != 0 }
     }
 
+    pub fn is_float(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyFloat_Check(self.as_ptr()) != 0 }
+    }
+
+    pub fn is_byte_array(&self) -> bool {
+        // SAFETY: attached.
+        unsafe { py::PyByteArray_Check(self.as_ptr()) != 0 }
+    }
+
     pub fn is_str(&self) -> bool {
         // SAFETY: attached.
         unsafe { py::PyUnicode_Check(self.as_ptr()) != 0 }
@@ -316,6 +326,23 @@ impl<'i> Object<'i> {
         match value == -1 && self.attached.has_error() {
             true => Err(Raised::set(self.attached)),
             false => Ok(value),
+        }
+    }
+
+    /// The value of an `int`, if it fits 64 bits.
+    pub fn small_int(&self) -> Option<i64> {
+        let mut overflow = 0;
+        // SAFETY: attached; for an int it raises nothing.
+        let value = unsafe { py::PyLong_AsLongLongAndOverflow(self.as_ptr(), &mut overflow) };
+        (overflow == 0).then_some(value)
+    }
+
+    /// `self < other`.
+    pub fn is_less_than(&self, other: &Object<'i>) -> Result<bool, Raised> {
+        // SAFETY: attached.
+        match unsafe { py::PyObject_RichCompareBool(self.as_ptr(), other.as_ptr(), py::Py_LT) } {
+            -1 => Err(Raised::set(self.attached)),
+            answer => Ok(answer == 1),
         }
     }
 
@@ -517,6 +544,12 @@ impl<'i> Object<'i> {
             (true, true) => Err(Raised::set(self.attached)),
             (true, false) => Ok(None),
         }
+    }
+
+    /// `tuple(self)`
+    pub fn to_tuple(&self) -> Result<Object<'i>, Raised> {
+        // SAFETY: attached.
+        unsafe { Object::owned(self.attached, py::PySequence_Tuple(self.as_ptr())) }
     }
 
     /// `self[key] = value` with a name as the key.

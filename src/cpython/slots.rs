@@ -37,16 +37,20 @@ pub trait Sequence: Class {
     fn item<'i>(this: &Instance<'i, Self>, index: isize) -> Result<Object<'i>, Raised>;
 }
 
-/// A class that is used like a `dict`. It is not hashable.
-pub trait Mapping: Class {
-    /// `len(self)`
-    fn length(this: &Instance<'_, Self>) -> Result<usize, Raised>;
+/// A class with `self[key]`.
+pub trait Subscript: Class {
     /// `self[key]`
     fn item<'i>(this: &Instance<'i, Self>, key: &Object<'i>) -> Result<Object<'i>, Raised>;
     /// `self[key] = value`; without a value `del self[key]`
     fn set_item<'i>(this: &Instance<'i, Self>, key: &Object<'i>, value: Option<&Object<'i>>) -> Result<(), Raised>;
     /// `key in self`
     fn contains<'i>(this: &Instance<'i, Self>, key: &Object<'i>) -> Result<bool, Raised>;
+}
+
+/// A class that is used like a `dict`. It is not hashable.
+pub trait Mapping: Subscript {
+    /// `len(self)`
+    fn length(this: &Instance<'_, Self>) -> Result<usize, Raised>;
     /// `iter(self)`
     fn iterate<'i>(this: &Instance<'i, Self>) -> Result<Object<'i>, Raised>;
     /// `self == other`; `None` for `NotImplemented`.
@@ -69,12 +73,21 @@ pub fn sequence_slot<T: Sequence>() -> py::PyType_Slot {
     slot(py::Py_sq_item, sequence_item::<T> as *mut c_void)
 }
 
-pub fn mapping_slots<T: Mapping>() -> [py::PyType_Slot; 6] {
+pub fn subscript_slots<T: Subscript>() -> [py::PyType_Slot; 3] {
     [
-        slot(py::Py_mp_length, length::<T> as *mut c_void),
         slot(py::Py_mp_subscript, item::<T> as *mut c_void),
         slot(py::Py_mp_ass_subscript, set_item::<T> as *mut c_void),
         slot(py::Py_sq_contains, contains::<T> as *mut c_void),
+    ]
+}
+
+pub fn mapping_slots<T: Mapping>() -> [py::PyType_Slot; 6] {
+    let [item, set_item, contains] = subscript_slots::<T>();
+    [
+        slot(py::Py_mp_length, length::<T> as *mut c_void),
+        item,
+        set_item,
+        contains,
         slot(py::Py_tp_iter, iterate::<T> as *mut c_void),
         slot(py::Py_tp_richcompare, compare::<T> as *mut c_void),
     ]
@@ -149,7 +162,7 @@ unsafe extern "C" fn length<T: Mapping>(this: *mut py::PyObject) -> py::Py_ssize
     number(attached, || T::length(&unsafe { state_of::<T>(attached, this) }))
 }
 
-unsafe extern "C" fn item<T: Mapping>(this: *mut py::PyObject, key: *mut py::PyObject) -> *mut py::PyObject {
+unsafe extern "C" fn item<T: Subscript>(this: *mut py::PyObject, key: *mut py::PyObject) -> *mut py::PyObject {
     // SAFETY: CPython calls slots attached.
     let attached = unsafe { Attached::assume() };
     returned(attached, || {
@@ -158,7 +171,7 @@ unsafe extern "C" fn item<T: Mapping>(this: *mut py::PyObject, key: *mut py::PyO
     })
 }
 
-unsafe extern "C" fn set_item<T: Mapping>(
+unsafe extern "C" fn set_item<T: Subscript>(
     this: *mut py::PyObject,
     key: *mut py::PyObject,
     value: *mut py::PyObject,
@@ -174,7 +187,7 @@ unsafe extern "C" fn set_item<T: Mapping>(
     })
 }
 
-unsafe extern "C" fn contains<T: Mapping>(this: *mut py::PyObject, key: *mut py::PyObject) -> c_int {
+unsafe extern "C" fn contains<T: Subscript>(this: *mut py::PyObject, key: *mut py::PyObject) -> c_int {
     // SAFETY: CPython calls slots attached.
     let attached = unsafe { Attached::assume() };
     let found = number(attached, || {

@@ -82,6 +82,14 @@ pub fn is_single_process() -> bool {
     [c"DEBUG", c"ONE_PROCESS"].into_iter().any(is_defined)
 }
 
+/// A path in httpd's runtime directory (`DefaultRuntimeDir`), where nothing else is said.
+pub fn runtime_path(pool: Pool<'_>, name: &str) -> Option<String> {
+    // SAFETY: a C string of the pool's, in which the result is made; it is null for what is no path.
+    let path =
+        unsafe { bytes_at(raw::ap_runtime_dir_relative(pool.as_ptr(), pool.c_string(name.as_bytes()).as_ptr())) };
+    path.and_then(|path| String::from_utf8(path.to_vec()).ok())
+}
+
 /// `ServerRoot`.
 pub fn server_root() -> Option<&'static [u8]> {
     // SAFETY: a global of httpd's: a string of the configuration, which a child keeps for good.

@@ -15,6 +15,8 @@ use crate::ffi::httpd as raw;
 use crate::process::blocking;
 use crate::process::turn::{self, Taken, Turn};
 
+use super::Server;
+
 /// httpd's log levels, numbered as syslog's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Level(pub i32);
@@ -168,6 +170,20 @@ fn main_server() -> *const raw::server_rec {
 }
 
 impl Place {
+    /// The server that it belongs to, if that is known.
+    pub fn server(self) -> Option<Server<'static>> {
+        // SAFETY: what a place points to is alive (`LogScope::enter`), and servers' records outlive the child.
+        unsafe {
+            let server = match self {
+                Self::Process => return None,
+                Self::Server(server) => server.cast_mut(),
+                Self::Connection(connection) => (*connection).base_server,
+                Self::Request(request) => (*request).server,
+            };
+            Server::from_raw(server)
+        }
+    }
+
     /// The address of what it points to.
     fn address(self) -> turn::Subject {
         match self {

@@ -11,7 +11,7 @@ use std::ffi::CStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cpython::{
-    Attached, Class, GetSet, Initialise, Instance, Mapping, Method, Object, Raised, Repr, initialise_slot,
+    Attached, Class, GetSet, Initialise, Instance, Mapping, Method, Object, Raised, Repr, Subscript, initialise_slot,
     mapping_slots, repr_slot,
 };
 use crate::ffi::httpd as raw;
@@ -271,11 +271,7 @@ impl Repr for TableObject {
     }
 }
 
-impl Mapping for TableObject {
-    fn length(this: This<'_, '_>) -> Result<usize, Raised> {
-        this.with(this.attached(), |entries| entries.len())
-    }
-
+impl Subscript for TableObject {
     fn item<'i>(this: This<'_, 'i>, key: &Object<'i>) -> Result<Object<'i>, Raised> {
         let values = this.values_of(this.attached(), &Wanted::new(key)?)?;
         match values.is_empty() {
@@ -297,6 +293,12 @@ impl Mapping for TableObject {
 
     fn contains<'i>(this: This<'_, 'i>, key: &Object<'i>) -> Result<bool, Raised> {
         Ok(this.first(this.attached(), &Wanted::new(key)?)?.is_some())
+    }
+}
+
+impl Mapping for TableObject {
+    fn length(this: This<'_, '_>) -> Result<usize, Raised> {
+        this.with(this.attached(), |entries| entries.len())
     }
 
     fn iterate<'i>(this: This<'_, 'i>) -> Result<Object<'i>, Raised> {

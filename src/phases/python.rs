@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::Generation;
 use crate::cpython::Home;
 use crate::interpreter::{self, Runtime, RuntimeOptions};
-use crate::modules::{apache, psp};
+use crate::modules::{apache, psp, store};
 use crate::objects::request::resting_flushers;
 use crate::process::{caught, exit};
 
@@ -42,7 +42,7 @@ pub fn python() -> Result<&'static Runtime, &'static str> {
             home: Home::choose(home),
             executable: program(home),
             optimization: generation.map_or(0, |generation| generation.optimization),
-            modules: &[(apache::NAME, apache::init), (psp::NAME, psp::init)],
+            modules: &[(apache::NAME, apache::init), (psp::NAME, psp::init), (store::NAME, store::init)],
             set_up: Box::new(HandlerSetUp),
             resting_threads: resting_flushers,
         }

@@ -90,6 +90,10 @@ fn configured(pool: Pool<'_>, main: Option<Server<'_>>) -> Status {
     if generation.uses_python {
         super::wsgi::starting::notice(&generation.wsgi);
         enlarge_stacks();
+        let prepared = super::stores::prepare(pool, main, generation);
+        if prepared != Status::OK {
+            return prepared;
+        }
     }
     let count = mutex_count(main);
     let (mutexes, failure) = GlobalMutexes::create(count, main, pool);

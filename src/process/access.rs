@@ -28,6 +28,11 @@ impl User {
         Self { id, group, groups }
     }
 
+    /// The user's id and that of its first group.
+    pub fn ids(&self) -> (libc::uid_t, libc::gid_t) {
+        (self.id, self.group)
+    }
+
     /// The first of these paths that the user cannot read (files) or enter (folders, those on the way too). None also where that cannot be
     /// found out. For a process with one thread that is root.
     pub fn first_denied<'p>(&self, paths: &'p [PathBuf]) -> Option<&'p Path> {

@@ -1,0 +1,82 @@
+//! `PythonStore`: the stores that a server's programs can open by name.
+
+use super::handler::Origin;
+
+/// The name of the store that is there without a directive.
+pub const DEFAULT_STORE: &str = "default";
+
+/// The size of an embedded store where none is given: that of its map, of which only what is used takes memory.
+const SIZE: u64 = 256 << 20;
+
+/// Where a store is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StoreLocation<'p> {
+    /// In httpd's runtime directory, under its name.
+    Runtime,
+    /// A folder.
+    Folder(&'p str),
+    /// A server of Redis's protocol.
+    Server(&'p str),
+}
+
+impl<'p> StoreLocation<'p> {
+    /// The beginnings of the locations of servers.
+    pub const SCHEMES: [&'static str; 3] = ["redis://", "rediss://", "unix://"];
+
+    /// As it was written; none for the runtime directory.
+    pub fn text(self) -> Option<&'p str> {
+        match self {
+            Self::Runtime => None,
+            Self::Folder(text) | Self::Server(text) => Some(text),
+        }
+    }
+}
+
+/// When an embedded store writes to the disk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StoreSync {
+    /// Before a change is done.
+    Always,
+    /// When the system does.
+    Never,
+    /// At a change, when the last time is so many seconds ago.
+    Every(f64),
+}
+
+/// How an embedded store is opened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StoreOptions {
+    /// In bytes.
+    pub size: u64,
+    pub sync: StoreSync,
+    pub readers: Option<u32>,
+}
+
+impl StoreOptions {
+    /// Where no option is given.
+    pub fn of(location: StoreLocation<'_>) -> Self {
+        let sync = match location {
+            StoreLocation::Runtime => StoreSync::Never,
+            StoreLocation::Folder(_) | StoreLocation::Server(_) => StoreSync::Always,
+        };
+        Self { size: SIZE, sync, readers: None }
+    }
+}
+
+/// One `PythonStore`.
+#[derive(Clone, Copy)]
+pub struct Store<'p> {
+    pub name: &'p str,
+    pub location: StoreLocation<'p>,
+    pub options: StoreOptions,
+    /// The options as they were written, for the engine that is written in Python.
+    pub pairs: &'p [(&'p str, &'p str)],
+    pub origin: Origin<'p>,
+}
+
+impl<'p> Store<'p> {
+    /// The store of a name among those of a server.
+    pub fn find<'s>(stores: &'s [Self], name: &str) -> Option<&'s Self> {
+        stores.iter().find(|store| store.name == name)
+    }
+}

@@ -1,0 +1,22 @@
+//! Shared data and locks, for all threads, interpreters and processes of one machine: entries with times to live, changes that are made at
+//! one moment, locks that end with their process, rates. The Python half (`python/mod_python/store.py`) has what is built on these, and
+//! the engine for a server on the network.
+
+mod encoding;
+mod engine;
+mod entries;
+mod error;
+mod folder;
+mod lmdb;
+mod locks;
+mod presence;
+mod rates;
+mod wakeups;
+
+pub use encoding::{Encoding, decode, encode};
+pub use engine::{Check, Engine, Write, engine};
+pub use entries::{LONGEST_NAME, Namespace};
+pub use error::StoreError;
+pub use folder::{Base, prepare};
+pub use presence::token;
+pub use rates::LARGEST_LIMIT;

@@ -1,0 +1,391 @@
+//! The embedded engine: the operations on a store, each at one moment for all threads and processes. They know nothing of Python; those that
+//! change something block until it is their turn.
+
+use std::collections::HashMap;
+use std::panic::RefUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use minicbor::data::Type;
+use minicbor::{Decoder, Encoder};
+use parking_lot::Mutex;
+
+use crate::config::{StoreOptions, StoreSync};
+use crate::process::fork;
+
+use super::entries::{self, Entry, Namespace};
+use super::error::{Failure, StoreError};
+use super::folder::{Unusable, enter};
+use super::lmdb::{Code, Environment, Options, Writing};
+use super::locks::{self, Attempt};
+use super::presence::{Presence, TOKEN};
+use super::rates;
+use super::wakeups::Wakeups;
+
+/// The format of what this module writes into a store.
+const FORMAT: &[u8] = b"mod_python store 1";
+
+/// How long a thread waits for a lock until it looks whether those before it are still alive.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What a change expects: a value, or none.
+pub struct Check {
+    pub name: Vec<u8>,
+    pub value: Option<Vec<u8>>,
+}
+
+/// What a change does: a value to write, with its time to live in milliseconds (0 for ever), or none to delete.
+pub struct Write {
+    pub name: Vec<u8>,
+    pub value: Option<Vec<u8>>,
+    pub ttl: u64,
+}
+
+/// A store that is open in this process.
+pub struct Engine {
+    name: String,
+    folder: PathBuf,
+    environment: Environment,
+    wakeups: Wakeups,
+    presence: Presence,
+    size: u64,
+    readers: u32,
+    sync: StoreSync,
+    /// When the disk had all, in milliseconds since 1970.
+    synced: AtomicU64,
+}
+
+// What a panic leaves behind is whole: transactions are undone.
+impl RefUnwindSafe for Engine {}
+
+/// The stores that one process has opened. They stay open: see `lmdb`.
+struct Opened {
+    /// `fork::generation()` of the process.
+    generation: usize,
+    engines: Mutex<HashMap<PathBuf, &'static Engine>>,
+}
+
+static OPENED: AtomicPtr<Opened> = AtomicPtr::new(ptr::null_mut());
+
+/// What this process has opened. A process that was forked begins anew: what it has inherited is its parent's.
+fn opened() -> &'static Opened {
+    let known = OPENED.load(Ordering::Acquire);
+    let generation = fork::generation();
+    // SAFETY: null, or leaked below.
+    if let Some(opened) = unsafe { known.as_ref() }.filter(|opened| opened.generation == generation) {
+        return opened;
+    }
+    let made = Box::into_raw(Box::new(Opened { generation, engines: Mutex::default() }));
+    match OPENED.compare_exchange(known, made, Ordering::AcqRel, Ordering::Acquire) {
+        // SAFETY: leaked on purpose.
+        Ok(_) => unsafe { &*made },
+        Err(faster) => {
+            // SAFETY: made above and not published; the other one is leaked.
+            unsafe {
+                drop(Box::from_raw(made));
+                &*faster
+            }
+        }
+    }
+}
+
+/// The engine of a store in this process, opened by the first call. Blocks.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn engine(name: &str, folder: &Path, options: &StoreOptions, readers: u32) -> Result<&'static Engine, StoreError> {
+    let mut engines = opened().engines.lock();
+    if let Some(engine) = engines.get(folder) {
+        return Ok(engine);
+    }
+    let engine = Engine::open(name, folder, options, readers)?;
+    let engine: &'static Engine = Box::leak(Box::new(engine));
+    engines.insert(folder.to_owned(), engine);
+    Ok(engine)
+}
+
+/// The time, in milliseconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+impl Engine {
+    fn open(name: &str, folder: &Path, options: &StoreOptions, readers: u32) -> Result<Self, StoreError> {
+        let unusable = |why: Unusable| StoreError::Unusable {
+            name: name.to_owned(),
+            folder: folder.to_owned(),
+            why: why.to_string(),
+        };
+        let within = enter(folder).map_err(unusable)?;
+        let (size, readers) = (options.size, options.readers.unwrap_or(readers));
+        // What is asked of all processes before LMDB's files are touched.
+        let presence = Presence::open(&within.join("processes")).map_err(|error| unusable(Unusable::Files(error)))?;
+        let wakeups = Wakeups::open(&within.join("wakeups")).map_err(|error| unusable(Unusable::Files(error)))?;
+        let environment = Environment::open(
+            &within,
+            &Options { size: size as usize, readers, syncs: options.sync == StoreSync::Always },
+        );
+        let described = |code: Code| {
+            let failure = Failure::Lmdb(code);
+            describe(name, &within, size, readers, failure)
+        };
+        let environment = environment.map_err(described)?;
+        let this = Self {
+            name: name.to_owned(),
+            folder: within,
+            environment,
+            wakeups,
+            presence,
+            size,
+            readers,
+            sync: options.sync,
+            synced: AtomicU64::new(now()),
+        };
+        this.begin()?;
+        Ok(this)
+    }
+
+    /// Checks the format, and takes away the locks of processes that have ended.
+    fn begin(&self) -> Result<(), StoreError> {
+        let time = now();
+        let found =
+            self.read(|view| Ok(entries::get(view, &[Namespace::VERSION], time)?.map(|entry| entry.value.to_vec())))?;
+        match found {
+            None => self.write(|writing, _| entries::put(writing, &[Namespace::VERSION], FORMAT, 0, time))?,
+            Some(format) if format == FORMAT => {}
+            Some(_) => {
+                return Err(StoreError::OtherVersion { name: self.name.clone(), folder: self.folder.clone() });
+            }
+        }
+        let (all, _) = self.read(|view| entries::scan(view, &[Namespace::LOCK], None, usize::MAX, time))?;
+        for (name, _) in all {
+            let lock = self.read(|view| locks::look(view, &name, time))?;
+            let parties: Vec<_> = lock.holder.iter().chain(&lock.waiting).map(|party| party.token).collect();
+            let dead: Vec<_> = parties.into_iter().filter(|token| !self.presence.is_alive(token)).collect();
+            for token in dead {
+                self.write(|writing, now| locks::release(writing, &name, token, now).map(drop))?;
+            }
+        }
+        self.environment.free_readers();
+        Ok(())
+    }
+
+    fn described(&self, failure: Failure) -> StoreError {
+        describe(&self.name, &self.folder, self.size, self.readers, failure)
+    }
+
+    /// Runs `work` with a view of one moment.
+    fn read<T>(&self, work: impl FnOnce(&super::lmdb::Reading<'_>) -> Result<T, Failure>) -> Result<T, StoreError> {
+        self.environment.read(work).map_err(|failure| self.described(failure))
+    }
+
+    /// Runs `work` as one change, and makes room for it if there is none and something has expired.
+    fn write<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
+        const SWEEP: usize = 1000;
+        let mut outcome = self.change(&work);
+        while let Err(Failure::Lmdb(Code::MAP_FULL)) = outcome {
+            let swept = self.environment.write(|writing| entries::sweep(writing, now(), SWEEP));
+            if !swept.is_ok_and(|count| count > 0) {
+                break;
+            }
+            outcome = self.change(&work);
+        }
+        let done = outcome.map_err(|failure| self.described(failure))?;
+        self.sync_if_due()?;
+        Ok(done)
+    }
+
+    fn change<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.environment.write(|writing| {
+            let time = now();
+            let done = work(writing, time)?;
+            entries::sweep_some(writing, time)?;
+            Ok(done)
+        })
+    }
+
+    fn sync_if_due(&self) -> Result<(), StoreError> {
+        let StoreSync::Every(seconds) = self.sync else { return Ok(()) };
+        let (time, last) = (now(), self.synced.load(Ordering::Relaxed));
+        let is_due = time.abs_diff(last) >= (seconds * 1000.0) as u64;
+        if is_due && self.synced.compare_exchange(last, time, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.environment.sync().map_err(|code| self.described(code.into()))?;
+        }
+        Ok(())
+    }
+
+    /// Calls `use_it` with the value of a name.
+    pub fn get<T>(&self, name: &[u8], use_it: impl FnOnce(Option<&[u8]>) -> T) -> Result<T, StoreError> {
+        self.read(|view| Ok(use_it(entries::get(view, name, now())?.map(|entry| entry.value))))
+    }
+
+    /// The values of names, all of one moment.
+    pub fn get_many(&self, names: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let time = now();
+        self.read(|view| {
+            let value = |name: &Vec<u8>| Ok(entries::get(view, name, time)?.map(|entry| entry.value.to_vec()));
+            names.iter().map(value).collect()
+        })
+    }
+
+    /// Writes a value.
+    pub fn set(&self, name: &[u8], value: &[u8], ttl: u64) -> Result<(), StoreError> {
+        self.write(|writing, now| entries::put(writing, name, value, ttl, now))
+    }
+
+    /// Deletes a name, and returns the value that it had.
+    pub fn take(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.write(|writing, now| {
+            let value = entries::get(writing, name, now)?.map(|entry| entry.value.to_vec());
+            if value.is_some() {
+                entries::delete(writing, name)?;
+            }
+            Ok(value)
+        })
+    }
+
+    /// Makes changes if all checks hold; returns whether it has.
+    pub fn commit(&self, checks: &[Check], writes: &[Write]) -> Result<bool, StoreError> {
+        self.write(|writing, now| {
+            for Check { name, value } in checks {
+                let found = entries::get(writing, name, now)?.map(|entry| entry.value);
+                if found != value.as_deref() {
+                    return Ok(false);
+                }
+            }
+            for Write { name, value, ttl } in writes {
+                match value {
+                    Some(value) => entries::put(writing, name, value, *ttl, now)?,
+                    None => entries::delete(writing, name)?,
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    /// Adds to an integer and returns the sum. What is not there is 0, and gets the time to live; what is there keeps its own.
+    pub fn add(&self, name: &[u8], by: i64, ttl: u64) -> Result<i64, StoreError> {
+        self.write(|writing, now| {
+            let found = entries::get(writing, name, now)?;
+            let before = found.map_or(Ok(0), |entry| integer(entry.value))?;
+            let sum = before.checked_add(by).ok_or(Failure::Overflow)?;
+            let mut value = Vec::new();
+            Encoder::new(&mut value).i64(sum).map_err(|_| Failure::Damaged)?;
+            match found.map(|Entry { expires, ttl, .. }| (expires, ttl)) {
+                Some((expires, ttl)) => entries::put_entry(writing, name, Entry { expires, ttl, value: &value })?,
+                None => entries::put(writing, name, &value, ttl, now)?,
+            }
+            Ok(sum)
+        })
+    }
+
+    /// Gives an entry another time to live (0: for ever), or with none its own again. Returns whether it is there.
+    pub fn expire(&self, name: &[u8], ttl: Option<u64>) -> Result<bool, StoreError> {
+        self.write(|writing, now| {
+            let Some((value, own)) = entries::get(writing, name, now)?.map(|entry| (entry.value.to_vec(), entry.ttl))
+            else {
+                return Ok(false);
+            };
+            entries::put(writing, name, &value, ttl.unwrap_or(own), now)?;
+            Ok(true)
+        })
+    }
+
+    /// The milliseconds that an entry still lives: 0 for ever; none if it is not there.
+    pub fn left(&self, name: &[u8]) -> Result<Option<u64>, StoreError> {
+        let time = now();
+        self.read(|view| {
+            Ok(entries::get(view, name, time)?.map(|entry| match entry.expires {
+                0 => 0,
+                expires => (expires - time).max(1),
+            }))
+        })
+    }
+
+    pub fn count(&self, prefix: &[u8]) -> Result<usize, StoreError> {
+        self.read(|view| entries::count(view, prefix, now()))
+    }
+
+    /// See `entries::scan`.
+    #[allow(clippy::type_complexity)]
+    pub fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<(Vec<(Vec<u8>, Vec<u8>)>, bool), StoreError> {
+        self.read(|view| entries::scan(view, prefix, after, most, now()))
+    }
+
+    /// Notes a use of a rate: 0 if it is allowed, else the milliseconds until one will be.
+    pub fn rate(&self, name: &[u8], limit: usize, per: u64) -> Result<u64, StoreError> {
+        self.write(|writing, now| rates::note(writing, name, limit, per, now))
+    }
+
+    /// Tries to take a lock, and waits for some time if that may help. Times in milliseconds, see `locks::Attempt`.
+    pub fn lock_try(&self, name: &[u8], token: [u8; TOKEN], ttl: u64, place: u64) -> Result<bool, StoreError> {
+        let ticket = self.wakeups.ticket(name);
+        let time = now();
+        let lock = self.read(|view| locks::look(view, name, time))?;
+        let mine = lock.waiting.iter().position(|party| party.token == token);
+        // Those before this one, as far as they are gone.
+        let before = lock.holder.iter().chain(&lock.waiting[..mine.unwrap_or(lock.waiting.len())]);
+        let count = before.clone().count();
+        let is_over = |until: u64| until != 0 && until <= time;
+        let is_gone = |party: &&locks::Party| is_over(party.until) || !self.presence.is_alive(&party.token);
+        let gone: Vec<_> = before.take_while(is_gone).map(|party| party.token).collect();
+        let has_place = mine.is_some_and(|index| lock.waiting[index].until > time.saturating_add(place / 2));
+        if gone.len() == count || !has_place {
+            let attempt = Attempt { token, ttl, place, dead: &gone };
+            if self.write(|writing, now| locks::attempt(writing, name, &attempt, now))? {
+                return Ok(true);
+            }
+        }
+        if place != 0 {
+            let until_it_is_over = lock.holder.filter(|holder| holder.until > time).map(|holder| holder.until - time);
+            let most = until_it_is_over.unwrap_or(u64::MAX).min(place).clamp(1, LOOK.as_millis() as u64);
+            self.wakeups.wait(name, ticket, Duration::from_millis(most));
+        }
+        Ok(false)
+    }
+
+    /// Gives a lock back, or the place among those that wait. Returns whether `token` had it.
+    pub fn lock_release(&self, name: &[u8], token: [u8; TOKEN]) -> Result<bool, StoreError> {
+        let had = self.write(|writing, now| locks::release(writing, name, token, now))?;
+        self.wakeups.wake(name);
+        Ok(had)
+    }
+}
+
+/// An integer as it is stored.
+fn integer(value: &[u8]) -> Result<i64, Failure> {
+    let mut decoder = Decoder::new(value);
+    match decoder.datatype() {
+        Ok(Type::U8 | Type::U16 | Type::U32 | Type::I8 | Type::I16 | Type::I32 | Type::I64) => {
+            decoder.i64().map_err(|_| Failure::Damaged)
+        }
+        // Larger ones have a tag, as datetimes have.
+        Ok(Type::U64 | Type::Int) => decoder.i64().map_err(|_| Failure::Overflow),
+        Ok(_) => Err(Failure::NotANumber),
+        Err(_) => Err(Failure::Damaged),
+    }
+}
+
+fn describe(name: &str, folder: &Path, size: u64, readers: u32, failure: Failure) -> StoreError {
+    let (name, folder) = (name.to_owned(), folder.to_owned());
+    match failure {
+        Failure::NotANumber => StoreError::NotANumber(format!("the value in the store {name} is no int")),
+        Failure::Overflow => {
+            StoreError::Overflow(format!("the value in the store {name}, or the sum, does not fit 64 bits"))
+        }
+        Failure::Damaged => StoreError::Damaged { name, folder },
+        Failure::Lmdb(Code::MAP_FULL) => StoreError::Full { name, folder, megabytes: size >> 20 },
+        Failure::Lmdb(Code::NO_SPACE | Code::QUOTA) => StoreError::DiskFull { name, folder },
+        Failure::Lmdb(Code::READERS_FULL) => StoreError::TooManyReaders { name, readers },
+        Failure::Lmdb(code) if code.is_other_version() => StoreError::OtherVersion { name, folder },
+        Failure::Lmdb(code) if code.is_damage() => StoreError::Damaged { name, folder },
+        Failure::Lmdb(code) => StoreError::Unusable { name, folder, why: code.to_string() },
+    }
+}

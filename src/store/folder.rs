@@ -1,0 +1,137 @@
+//! The folder of an embedded store: the children's user's own, on a file system of this machine.
+
+use std::ffi::CString;
+use std::fs::{self, DirBuilder, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+/// Why a folder cannot be that of a store. Each is the end of a sentence about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    #[error("it cannot be made: {0}")]
+    NotMade(io::Error),
+    #[error("it cannot be entered: {0}")]
+    NotEntered(io::Error),
+    #[error("it is no folder")]
+    NoFolder,
+    #[error("it belongs to user {owner}, and httpd's children run as user {wanted}: give it to them (chown {wanted})")]
+    NotOwn { owner: u32, wanted: u32 },
+    #[error("others can write there: take that from them (chmod go-w)")]
+    WritableByOthers,
+    #[error(
+        "it is on a file system of the network, on which processes cannot lock what they share: choose a folder on a disk of this machine"
+    )]
+    OnNetwork,
+    #[error("its files cannot be used: {0}")]
+    Files(io::Error),
+}
+
+/// Whose the folders are.
+#[derive(Clone, Copy, Debug)]
+pub enum Base {
+    /// Of this process's user, or of another one that root gives them to.
+    Of(Option<(u32, u32)>),
+    /// Of whoever serves a request: each user has a folder of its own within.
+    OfEachUser,
+}
+
+/// Makes the folder of a store, if it is not there. For httpd's parent, before it starts children.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn prepare(folder: &Path, base: Base) -> Result<(), Unusable> {
+    let mode = match base {
+        Base::Of(_) => 0o700,
+        // Who makes a folder there cannot touch those of others, nor see their names.
+        Base::OfEachUser => 0o1733,
+    };
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => {
+            fs::set_permissions(folder, fs::Permissions::from_mode(mode)).map_err(Unusable::NotMade)?;
+            if let Base::Of(Some((user, group))) = base {
+                chown(folder, Some(user), Some(group)).map_err(Unusable::NotMade)?;
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(Unusable::NotMade(error)),
+    }
+    let found = fs::metadata(folder).map_err(Unusable::NotEntered)?;
+    if !found.is_dir() {
+        return Err(Unusable::NoFolder);
+    }
+    if on_network(folder) {
+        return Err(Unusable::OnNetwork);
+    }
+    match base {
+        Base::Of(Some((user, _))) => own(&found, user),
+        // SAFETY: takes no pointers.
+        Base::Of(None) => own(&found, unsafe { libc::geteuid() }),
+        Base::OfEachUser if found.uid() == 0 => {
+            fs::set_permissions(folder, fs::Permissions::from_mode(mode)).map_err(Unusable::NotMade)
+        }
+        Base::OfEachUser => Err(Unusable::NotOwn { owner: found.uid(), wanted: 0 }),
+    }
+}
+
+/// The folder for this process's user: the store's, or one of its own within.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn enter(folder: &Path) -> Result<PathBuf, Unusable> {
+    // SAFETY: takes no pointers.
+    let user = unsafe { libc::geteuid() };
+    let found = fs::metadata(folder).map_err(Unusable::NotEntered)?;
+    if !found.is_dir() {
+        return Err(Unusable::NoFolder);
+    }
+    if on_network(folder) {
+        return Err(Unusable::OnNetwork);
+    }
+    if found.uid() != 0 || found.mode() & 0o1000 == 0 {
+        return own(&found, user).map(|()| folder.to_owned());
+    }
+    let within = folder.join(user.to_string());
+    match DirBuilder::new().mode(0o700).create(&within) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(Unusable::NotMade(error)),
+        _ => {}
+    }
+    // Not through a link: anybody could have made it.
+    let found = fs::symlink_metadata(&within).map_err(Unusable::NotEntered)?;
+    if !found.is_dir() {
+        return Err(Unusable::NoFolder);
+    }
+    own(&found, user).map(|()| within)
+}
+
+/// Whether a folder is a user's own, and nobody else's to write.
+fn own(found: &Metadata, wanted: u32) -> Result<(), Unusable> {
+    if found.uid() != wanted {
+        return Err(Unusable::NotOwn { owner: found.uid(), wanted });
+    }
+    if found.mode() & 0o022 != 0 {
+        return Err(Unusable::WritableByOthers);
+    }
+    Ok(())
+}
+
+/// Whether a folder is on a file system that is shared with other machines.
+#[cfg(target_os = "linux")]
+fn on_network(folder: &Path) -> bool {
+    // From linux/magic.h and the kernel's own sources: NFS, SMB, CIFS, SMB2, Coda, AFS, 9P, Ceph.
+    const OF_NETWORK: [u32; 8] =
+        [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x7375_7245, 0x5346_414f, 0x0102_1997, 0x00c3_6400];
+    let Ok(path) = CString::new(folder.as_os_str().as_bytes()) else { return false };
+    let mut found = std::mem::MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the structure is filled in on success.
+    unsafe {
+        libc::statfs(path.as_ptr(), found.as_mut_ptr()) == 0
+            && OF_NETWORK.contains(&(found.assume_init().f_type as u32))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn on_network(_: &Path) -> bool {
+    false
+}

@@ -1,0 +1,382 @@
+//! LMDB, made safe: one environment for each process and folder, read and write transactions as closures.
+//!
+//! An environment belongs to the process that has opened it, and is never closed: closing its files would drop the process's locks on them
+//! (lmdb.h, "Caveats").
+
+use std::ffi::{CStr, CString, c_int, c_uint};
+use std::marker::PhantomData;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr;
+
+use lmdb_master_sys as raw;
+use parking_lot::{Mutex, RwLock};
+
+/// An error of LMDB's or of the system's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code(pub c_int);
+
+impl Code {
+    pub const MAP_FULL: Self = Self(raw::MDB_MAP_FULL);
+    pub const READERS_FULL: Self = Self(raw::MDB_READERS_FULL);
+    pub const NO_SPACE: Self = Self(libc::ENOSPC);
+    pub const QUOTA: Self = Self(libc::EDQUOT);
+    const MAP_RESIZED: Self = Self(raw::MDB_MAP_RESIZED);
+
+    /// Whether the files are not those of a sound environment.
+    pub fn is_damage(self) -> bool {
+        const OF_DAMAGE: [c_int; 5] =
+            [raw::MDB_CORRUPTED, raw::MDB_PANIC, raw::MDB_PAGE_NOTFOUND, raw::MDB_PROBLEM, raw::MDB_BAD_TXN];
+        OF_DAMAGE.contains(&self.0)
+    }
+
+    /// Whether the files are of another version of LMDB, or none of LMDB's.
+    pub fn is_other_version(self) -> bool {
+        [raw::MDB_VERSION_MISMATCH, raw::MDB_INVALID, raw::MDB_INCOMPATIBLE].contains(&self.0)
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // SAFETY: a static text for LMDB's own codes; for those of the system see `strerror`, of which a copy is made at once.
+        let text = unsafe { CStr::from_ptr(raw::mdb_strerror(self.0)) };
+        f.write_str(&text.to_string_lossy())
+    }
+}
+
+fn checked(code: c_int) -> Result<(), Code> {
+    match code {
+        0 => Ok(()),
+        code => Err(Code(code)),
+    }
+}
+
+/// How an environment is opened.
+pub struct Options {
+    /// The largest size of the data, in bytes.
+    pub size: usize,
+    /// How many threads of all processes can read at once.
+    pub readers: u32,
+    /// Whether a commit waits for the disk.
+    pub syncs: bool,
+}
+
+/// The tables of an environment.
+#[derive(Clone, Copy)]
+pub enum Table {
+    Entries,
+    Others,
+    Expiry,
+}
+
+const TABLES: [&CStr; 3] = [c"entries", c"others", c"expiry"];
+
+/// An environment that is open in this process.
+pub struct Environment {
+    env: *mut raw::MDB_env,
+    tables: [raw::MDB_dbi; TABLES.len()],
+    /// Read transactions that nobody uses at the moment: each keeps its place in the table of readers.
+    idle: Mutex<Vec<Reader>>,
+    /// Held for writing while the map is enlarged, when no transaction may be open in this process.
+    map: RwLock<()>,
+}
+
+/// A read transaction that was reset.
+struct Reader(*mut raw::MDB_txn);
+
+// SAFETY: with MDB_NOTLS a read transaction belongs to no thread.
+unsafe impl Send for Reader {}
+// SAFETY: LMDB's environments are made for several threads; the pointer does not change.
+unsafe impl Send for Environment {}
+// SAFETY: as above.
+unsafe impl Sync for Environment {}
+
+impl Environment {
+    /// Opens the environment in a folder, and creates it if there is none. The caller is the first in this process to do so.
+    pub fn open(folder: &Path, options: &Options) -> Result<Self, Code> {
+        let path = CString::new(folder.as_os_str().as_bytes()).map_err(|_| Code(libc::EINVAL))?;
+        let mut env = ptr::null_mut();
+        // SAFETY: `env` is filled in, and closed again if it cannot be opened, as LMDB demands.
+        unsafe {
+            checked(raw::mdb_env_create(&mut env))?;
+            let opened = (|| {
+                checked(raw::mdb_env_set_maxdbs(env, TABLES.len() as raw::MDB_dbi))?;
+                checked(raw::mdb_env_set_mapsize(env, options.size as _))?;
+                checked(raw::mdb_env_set_maxreaders(env, options.readers))?;
+                let flags = raw::MDB_NOTLS | raw::MDB_NORDAHEAD | if options.syncs { 0 } else { raw::MDB_NOSYNC };
+                checked(raw::mdb_env_open(env, path.as_ptr(), flags, 0o600))
+            })();
+            if let Err(code) = opened {
+                raw::mdb_env_close(env);
+                return Err(code);
+            }
+            let mut dead = 0;
+            raw::mdb_reader_check(env, &mut dead);
+        }
+        let mut this = Self { env, tables: [0; TABLES.len()], idle: Mutex::default(), map: RwLock::new(()) };
+        let mut tables = this.tables;
+        this.write(|write| {
+            for (table, name) in tables.iter_mut().zip(TABLES) {
+                // SAFETY: a live write transaction; the handles live as long as the environment once this is committed.
+                checked(unsafe { raw::mdb_dbi_open(write.view.txn, name.as_ptr(), raw::MDB_CREATE as c_uint, table) })?;
+            }
+            Ok::<_, Code>(())
+        })?;
+        this.tables = tables;
+        Ok(this)
+    }
+
+    /// Runs `work` with a view of one moment.
+    ///
+    /// It must not block, since a view keeps what it shows from being reused. It may be nested.
+    pub fn read<T, E: From<Code>>(&self, work: impl FnOnce(&Reading<'_>) -> Result<T, E>) -> Result<T, E> {
+        loop {
+            let map = self.map.read_recursive();
+            match self.begin_reading() {
+                Ok(reading) => return work(&reading),
+                Err(Code::MAP_RESIZED) => {
+                    drop(map);
+                    self.enlarge()?;
+                }
+                Err(code) => return Err(code.into()),
+            }
+        }
+    }
+
+    fn begin_reading(&self) -> Result<Reading<'_>, Code> {
+        // Not locked while the transaction begins.
+        let idle = self.idle.lock().pop();
+        if let Some(Reader(txn)) = idle {
+            // SAFETY: a read transaction of this environment that was reset, now used by this thread alone.
+            match checked(unsafe { raw::mdb_txn_renew(txn) }) {
+                Ok(()) => return Ok(self.reading(txn)),
+                Err(code) => {
+                    // SAFETY: as above; it is not used again.
+                    unsafe { raw::mdb_txn_abort(txn) };
+                    if code == Code::MAP_RESIZED {
+                        return Err(code);
+                    }
+                }
+            }
+        }
+        let begin = || {
+            let mut txn = ptr::null_mut();
+            // SAFETY: a live environment; `txn` is filled in.
+            checked(unsafe { raw::mdb_txn_begin(self.env, ptr::null_mut(), raw::MDB_RDONLY, &mut txn) }).map(|()| txn)
+        };
+        let begun = begin().or_else(|code| match code {
+            Code::READERS_FULL => {
+                let mut dead = 0;
+                // SAFETY: a live environment. Frees the places of processes that have ended.
+                unsafe { raw::mdb_reader_check(self.env, &mut dead) };
+                begin()
+            }
+            code => Err(code),
+        });
+        begun.map(|txn| self.reading(txn))
+    }
+
+    fn reading(&self, txn: *mut raw::MDB_txn) -> Reading<'_> {
+        Reading { view: View { txn, tables: &self.tables, thread: PhantomData }, environment: self }
+    }
+
+    /// Runs `work` while no other thread or process changes anything; what it has changed is there at once afterwards, or not at all if it
+    /// gives an error. Blocks until it is this thread's turn.
+    pub fn write<T, E: From<Code>>(&self, work: impl FnOnce(&mut Writing<'_>) -> Result<T, E>) -> Result<T, E> {
+        loop {
+            let map = self.map.read_recursive();
+            let mut txn = ptr::null_mut();
+            // SAFETY: a live environment; `txn` is filled in.
+            match checked(unsafe { raw::mdb_txn_begin(self.env, ptr::null_mut(), 0, &mut txn) }) {
+                Ok(()) => {
+                    let view = View { txn, tables: &self.tables, thread: PhantomData };
+                    let mut writing = Writing { view, is_ended: false };
+                    let done = work(&mut writing)?;
+                    writing.commit()?;
+                    return Ok(done);
+                }
+                Err(Code::MAP_RESIZED) => {
+                    drop(map);
+                    self.enlarge()?;
+                }
+                Err(code) => return Err(code.into()),
+            }
+        }
+    }
+
+    /// Takes on the size that another process has given the map.
+    fn enlarge(&self) -> Result<(), Code> {
+        let _alone = self.map.write();
+        // SAFETY: no transaction of this process is open; those that were reset see nothing.
+        checked(unsafe { raw::mdb_env_set_mapsize(self.env, 0) })
+    }
+
+    /// Writes what was committed to the disk. Blocks.
+    pub fn sync(&self) -> Result<(), Code> {
+        // SAFETY: a live environment.
+        checked(unsafe { raw::mdb_env_sync(self.env, 1) })
+    }
+
+    /// Frees the places of readers whose processes have ended.
+    pub fn free_readers(&self) {
+        let mut dead = 0;
+        // SAFETY: a live environment.
+        unsafe { raw::mdb_reader_check(self.env, &mut dead) };
+    }
+}
+
+/// What a transaction sees.
+pub struct View<'e> {
+    txn: *mut raw::MDB_txn,
+    tables: &'e [raw::MDB_dbi; TABLES.len()],
+    thread: PhantomData<*mut ()>,
+}
+
+/// A view of one moment.
+pub struct Reading<'e> {
+    view: View<'e>,
+    environment: &'e Environment,
+}
+
+/// A transaction that can change what it sees.
+pub struct Writing<'e> {
+    view: View<'e>,
+    is_ended: bool,
+}
+
+impl<'e> std::ops::Deref for Reading<'e> {
+    type Target = View<'e>;
+
+    fn deref(&self) -> &View<'e> {
+        &self.view
+    }
+}
+
+impl<'e> std::ops::Deref for Writing<'e> {
+    type Target = View<'e>;
+
+    fn deref(&self) -> &View<'e> {
+        &self.view
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        // SAFETY: a live read transaction, which nobody uses until it is renewed.
+        unsafe { raw::mdb_txn_reset(self.view.txn) };
+        self.environment.idle.lock().push(Reader(self.view.txn));
+    }
+}
+
+fn value_of(bytes: &[u8]) -> raw::MDB_val {
+    raw::MDB_val { mv_size: bytes.len(), mv_data: bytes.as_ptr().cast_mut().cast() }
+}
+
+const NO_VALUE: raw::MDB_val = raw::MDB_val { mv_size: 0, mv_data: ptr::null_mut() };
+
+/// # Safety
+/// `value` is what LMDB has given, and lives during `'a`.
+unsafe fn bytes_of<'a>(value: &raw::MDB_val) -> &'a [u8] {
+    match value.mv_size {
+        0 => &[],
+        // SAFETY: the caller's.
+        size => unsafe { std::slice::from_raw_parts(value.mv_data.cast(), size) },
+    }
+}
+
+impl View<'_> {
+    /// The value of a key. It is in the map, and lives until the transaction changes something or ends.
+    #[inline]
+    pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<&[u8]>, Code> {
+        let mut key = value_of(key);
+        let mut value = NO_VALUE;
+        // SAFETY: a live transaction, which is not changed while the value is borrowed from it.
+        match unsafe { raw::mdb_get(self.txn, self.tables[table as usize], &mut key, &mut value) } {
+            // SAFETY: within the map.
+            0 => Ok(Some(unsafe { bytes_of(&value) })),
+            raw::MDB_NOTFOUND => Ok(None),
+            code => Err(Code(code)),
+        }
+    }
+
+    /// How many entries a table has.
+    pub fn len(&self, table: Table) -> Result<usize, Code> {
+        let mut stat = std::mem::MaybeUninit::<raw::MDB_stat>::uninit();
+        // SAFETY: a live transaction; the structure is filled in on success.
+        unsafe {
+            checked(raw::mdb_stat(self.txn, self.tables[table as usize], stat.as_mut_ptr()))?;
+            Ok(stat.assume_init().ms_entries)
+        }
+    }
+
+    /// Calls `visit` with each key and value from `first` on, in the order of the keys, until it returns false.
+    pub fn walk<E: From<Code>>(
+        &self,
+        table: Table,
+        first: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let mut cursor = ptr::null_mut();
+        // SAFETY: a live transaction; `cursor` is filled in.
+        checked(unsafe { raw::mdb_cursor_open(self.txn, self.tables[table as usize], &mut cursor) })?;
+        let cursor = Cursor(cursor);
+        let (mut key, mut value) = (value_of(first), NO_VALUE);
+        // LMDB knows no empty key.
+        let mut step = if first.is_empty() { raw::MDB_FIRST } else { raw::MDB_SET_RANGE };
+        loop {
+            // SAFETY: a live cursor, within its transaction.
+            match unsafe { raw::mdb_cursor_get(cursor.0, &mut key, &mut value, step) } {
+                // SAFETY: within the map; nothing is changed while `visit` runs, which does not get the transaction.
+                0 => match visit(unsafe { bytes_of(&key) }, unsafe { bytes_of(&value) })? {
+                    true => step = raw::MDB_NEXT,
+                    false => return Ok(()),
+                },
+                raw::MDB_NOTFOUND => return Ok(()),
+                code => return Err(Code(code).into()),
+            }
+        }
+    }
+}
+
+struct Cursor(*mut raw::MDB_cursor);
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        // SAFETY: open, and its transaction is live.
+        unsafe { raw::mdb_cursor_close(self.0) };
+    }
+}
+
+impl Writing<'_> {
+    /// Writes a value.
+    pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Code> {
+        let (mut key, mut value) = (value_of(key), value_of(value));
+        // SAFETY: a live write transaction; LMDB copies both.
+        checked(unsafe { raw::mdb_put(self.view.txn, self.view.tables[table as usize], &mut key, &mut value, 0) })
+    }
+
+    /// Deletes a key, if it is there.
+    pub fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), Code> {
+        let mut key = value_of(key);
+        // SAFETY: a live write transaction.
+        match unsafe { raw::mdb_del(self.view.txn, self.view.tables[table as usize], &mut key, ptr::null_mut()) } {
+            0 | raw::MDB_NOTFOUND => Ok(()),
+            code => Err(Code(code)),
+        }
+    }
+
+    fn commit(mut self) -> Result<(), Code> {
+        self.is_ended = true;
+        // SAFETY: a live write transaction, which this ends, also when it fails.
+        checked(unsafe { raw::mdb_txn_commit(self.view.txn) })
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if !self.is_ended {
+            // SAFETY: a live write transaction. After an error or a panic nothing of it is kept.
+            unsafe { raw::mdb_txn_abort(self.view.txn) };
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Words in memory that all processes of a store share, on which threads wait for a lock to be given back.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+const WORDS: usize = 1024;
+const SIZE: usize = WORDS * size_of::<u32>();
+
+/// The words, mapped for as long as the process lives.
+pub struct Wakeups(&'static [AtomicU32; WORDS]);
+
+impl Wakeups {
+    /// # Errors
+    /// The file cannot be made or mapped.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(path)?;
+        // Written, not only made longer: a full disk would otherwise show itself as a signal. Several processes may do so at once: what they
+        // write is what is there.
+        if file.metadata()?.size() < SIZE as u64 {
+            file.write_all(&[0; SIZE])?;
+        }
+        Self::mapped(&file)
+    }
+
+    fn mapped(file: &File) -> io::Result<Self> {
+        // SAFETY: a mapping of this size, of a file that has it; nobody makes it shorter.
+        let address = unsafe {
+            libc::mmap(ptr::null_mut(), SIZE, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file.as_raw_fd(), 0)
+        };
+        if address == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: as above; never unmapped; all processes use it as atomic words.
+        Ok(Self(unsafe { &*address.cast() }))
+    }
+
+    /// The word of a lock. Locks can share one: a thread that is woken looks again.
+    fn word(&self, name: &[u8]) -> &AtomicU32 {
+        // FNV-1a: the same in all processes.
+        let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        &self.0[(hash ^ (hash >> 32)) as usize % WORDS]
+    }
+
+    /// What to give to `wait`, taken before one looks whether there is anything to wait for.
+    pub fn ticket(&self, name: &[u8]) -> u32 {
+        self.word(name).load(Ordering::Acquire)
+    }
+
+    /// Waits until the lock may be free, at most so long.
+    pub fn wait(&self, name: &[u8], ticket: u32, most: Duration) {
+        wait(self.word(name), ticket, most);
+    }
+
+    /// Wakes all that wait for the lock.
+    pub fn wake(&self, name: &[u8]) {
+        let word = self.word(name);
+        word.fetch_add(1, Ordering::Release);
+        wake(word);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn wait(word: &AtomicU32, ticket: u32, most: Duration) {
+    let most = libc::timespec { tv_sec: most.as_secs() as _, tv_nsec: most.subsec_nanos() as _ };
+    // SAFETY: a live word; the kernel compares it before it waits.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, ticket, &raw const most) };
+}
+
+#[cfg(target_os = "linux")]
+fn wake(word: &AtomicU32) {
+    // SAFETY: a live word.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wait(word: &AtomicU32, ticket: u32, most: Duration) {
+    const STEP: Duration = Duration::from_millis(2);
+    let begun = std::time::Instant::now();
+    while word.load(Ordering::Acquire) == ticket && begun.elapsed() < most {
+        std::thread::sleep(STEP);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wake(_: &AtomicU32) {}
