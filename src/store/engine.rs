@@ -153,7 +153,7 @@ impl Engine {
         let found =
             self.read(|view| Ok(entries::get(view, &[Namespace::VERSION], time)?.map(|entry| entry.value.to_vec())))?;
         match found {
-            None => self.write(|writing, _| entries::put(writing, &[Namespace::VERSION], FORMAT, 0, time))?,
+            None => self.write(|writing, _| self.mark(writing))?,
             Some(format) if format == FORMAT => {}
             Some(_) => {
                 return Err(StoreError::OtherVersion { name: self.name.clone(), folder: self.folder.clone() });
@@ -165,7 +165,7 @@ impl Engine {
             let parties: Vec<_> = lock.holder.iter().chain(&lock.waiting).map(|party| party.token).collect();
             let dead: Vec<_> = parties.into_iter().filter(|token| !self.presence.is_alive(token)).collect();
             for token in dead {
-                self.write(|writing, now| locks::release(writing, &name, token, now).map(drop))?;
+                self.free(|writing, now| locks::release(writing, &name, token, now).map(drop))?;
             }
         }
         self.environment.free_readers();
@@ -185,13 +185,43 @@ impl Engine {
     fn write<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
         const SWEEP: usize = 1000;
         let mut outcome = self.change(&work);
-        while let Err(Failure::Lmdb(Code::MAP_FULL)) = outcome {
-            let swept = self.environment.write(|writing| entries::sweep(writing, now(), SWEEP));
-            if !swept.is_ok_and(|count| count > 0) {
-                break;
-            }
+        let mut has_swept = true;
+        while has_swept && matches!(outcome, Err(Failure::Lmdb(Code::MAP_FULL))) {
+            let swept = self.with_reserve(|| {
+                let swept = self.environment.write(|writing| entries::sweep(writing, now(), SWEEP))?;
+                // LMDB uses pages again in the second change after that which has freed them.
+                self.environment.write(|writing| self.mark(writing)).map(|()| swept)
+            });
+            has_swept = swept.is_ok_and(|count| count > 0);
             outcome = self.change(&work);
         }
+        self.done(outcome)
+    }
+
+    /// Writes the format of the entries.
+    fn mark(&self, writing: &mut Writing<'_>) -> Result<(), Failure> {
+        entries::put(writing, &[Namespace::VERSION], FORMAT, 0, now())
+    }
+
+    /// The same for what makes room. LMDB needs some to delete, since it changes copies of its pages.
+    fn free<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
+        let outcome = match self.change(&work) {
+            Err(Failure::Lmdb(Code::MAP_FULL)) => self.with_reserve(|| self.change(&work)),
+            outcome => outcome,
+        };
+        self.done(outcome)
+    }
+
+    /// Runs `work` with a map that is somewhat larger.
+    fn with_reserve<T>(&self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+        const RESERVE: usize = 4 << 20;
+        self.environment.resize(self.size as usize + RESERVE)?;
+        let outcome = work();
+        self.environment.resize(self.size as usize)?;
+        outcome
+    }
+
+    fn done<T>(&self, outcome: Result<T, Failure>) -> Result<T, StoreError> {
         let done = outcome.map_err(|failure| self.described(failure))?;
         self.sync_if_due()?;
         Ok(done)
@@ -237,7 +267,7 @@ impl Engine {
 
     /// Deletes a name, and returns the value that it had.
     pub fn take(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.write(|writing, now| {
+        self.free(|writing, now| {
             let value = entries::get(writing, name, now)?.map(|entry| entry.value.to_vec());
             if value.is_some() {
                 entries::delete(writing, name)?;
@@ -248,7 +278,7 @@ impl Engine {
 
     /// Makes changes if all checks hold; returns whether it has.
     pub fn commit(&self, checks: &[Check], writes: &[Write]) -> Result<bool, StoreError> {
-        self.write(|writing, now| {
+        let work = |writing: &mut Writing<'_>, now| {
             for Check { name, value } in checks {
                 let found = entries::get(writing, name, now)?.map(|entry| entry.value);
                 if found != value.as_deref() {
@@ -262,7 +292,11 @@ impl Engine {
                 }
             }
             Ok(true)
-        })
+        };
+        match writes.iter().all(|write| write.value.is_none()) {
+            true => self.free(work),
+            false => self.write(work),
+        }
     }
 
     /// Adds to an integer and returns the sum. What is not there is 0, and gets the time to live; what is there keeps its own.
@@ -353,7 +387,7 @@ impl Engine {
 
     /// Gives a lock back, or the place among those that wait. Returns whether `token` had it.
     pub fn lock_release(&self, name: &[u8], token: [u8; TOKEN]) -> Result<bool, StoreError> {
-        let had = self.write(|writing, now| locks::release(writing, name, token, now))?;
+        let had = self.free(|writing, now| locks::release(writing, name, token, now))?;
         self.wakeups.wake(name);
         Ok(had)
     }

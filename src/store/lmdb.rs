@@ -206,9 +206,14 @@ impl Environment {
 
     /// Takes on the size that another process has given the map.
     fn enlarge(&self) -> Result<(), Code> {
+        self.resize(0)
+    }
+
+    /// Gives the map another size, or what is in use if that is larger. Waits for the transactions of this process.
+    pub fn resize(&self, size: usize) -> Result<(), Code> {
         let _alone = self.map.write();
         // SAFETY: no transaction of this process is open; those that were reset see nothing.
-        checked(unsafe { raw::mdb_env_set_mapsize(self.env, 0) })
+        checked(unsafe { raw::mdb_env_set_mapsize(self.env, size as _) })
     }
 
     /// Writes what was committed to the disk. Blocks.
