@@ -7,11 +7,8 @@ from ._store_base import PICKLED, PICKLED_CACHED, Store
 from ._store_errors import StoreError
 
 
-def pickled(store):
-    """A view of a store whose values are whatever pickle can store. It has entries of its own.
-
-    StoreError: others can write to the store. Who writes a pickle runs programs where it is read.
-    """
+def view(store):
+    """See store.pickled()."""
     if not isinstance(store, Store):
         raise TypeError(f"pickled() takes a store, not {store!r}: pickled(store.open('name'))")
     if store._others_can_write:

@@ -5,7 +5,6 @@ None, bool, int, float, str, bytes, datetime, and lists and dicts of these, with
 """
 
 from ._store_errors import Conflict, LockLost, LockTimeout, StoreError, StoreFull, StoreUnavailable
-from ._store_pickled import pickled
 
 __all__ = ["Conflict", "LockLost", "LockTimeout", "StoreError", "StoreFull", "StoreUnavailable", "open", "pickled"]
 
@@ -25,6 +24,16 @@ def open(name="default"):
     if store is None:
         store = _opened.setdefault(settings, _made(settings))
     return store
+
+
+def pickled(store):
+    """A view of a store whose values are whatever pickle can store. It has entries of its own.
+
+    StoreError: others can write to the store. Who writes a pickle runs programs where it is read.
+    """
+    from ._store_pickled import view
+
+    return view(store)
 
 
 def _made(settings):
