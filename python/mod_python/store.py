@@ -7,6 +7,10 @@ None, bool, int, float, str, bytes, datetime, and lists and dicts of these, with
 from ._store_errors import Conflict, LockLost, LockTimeout, StoreError, StoreFull, StoreUnavailable
 
 __all__ = ["Conflict", "LockLost", "LockTimeout", "StoreError", "StoreFull", "StoreUnavailable", "open", "pickled"]
+__all__ += ["Lock", "Rate", "Store", "Transaction"]
+
+# The classes of what a store gives, for type hints and isinstance(); they are imported when a store is first opened
+_LATER = {"Lock": "_store_locks", "Rate": "_store_base", "Store": "_store_base", "Transaction": "_store_transaction"}
 
 # The stores that this interpreter has opened, by what _store.settings() gives of them
 _opened = {}
@@ -45,3 +49,16 @@ def _made(settings):
     from ._store_embedded import EmbeddedStore
 
     return EmbeddedStore(name)
+
+
+def __getattr__(name):
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = globals()[name] = getattr(importlib.import_module(f".{_LATER[name]}", __package__), name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_LATER})

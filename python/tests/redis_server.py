@@ -9,7 +9,8 @@ import tempfile
 import time
 
 BOUND = 20  # seconds
-PROGRAMS = ("valkey-server", "redis-server")
+# The last ones are the server under another name: Debian has them in a package that starts no service
+PROGRAMS = ("valkey-server", "redis-server", "valkey-check-rdb", "redis-check-rdb")
 
 
 def program():
@@ -18,24 +19,35 @@ def program():
     return chosen or next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
+def started(*arguments):
+    """A process of the server."""
+    command = [os.path.basename(program()).replace("check-rdb", "server"), *arguments]
+    return subprocess.Popen(command, executable=program(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+
+
+def free_port():
+    """A port of the loopback that nobody uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 class RedisServer:
     """Starts when it is made; stop() ends it and removes its folder."""
 
     def __init__(self, *options):
         self.folder = tempfile.mkdtemp(prefix="mod_python-redis-")
         self.socket = os.path.join(self.folder, "s")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._options = options
         self._process = None
         self.start()
 
     def start(self):
         """Starts it, again if it was killed: with nothing in it."""
-        command = [program(), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket, "--dir", self.folder]
+        command = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket, "--dir", self.folder]
         command += ["--save", "", "--appendonly", "no", *self._options]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        self._process = started(*command)
         end = time.monotonic() + BOUND
         while True:
             try:
@@ -49,7 +61,7 @@ class RedisServer:
                 pass
             if self._process.poll() is not None or time.monotonic() > end:
                 self.stop()
-                raise AssertionError(f"{command[0]} does not start")
+                raise AssertionError(f"{program()} does not start")
             time.sleep(0.005)
 
     @property

@@ -327,6 +327,15 @@ class OpenTest(StoreTest):
         for name in ("Conflict", "LockLost", "LockTimeout", "StoreFull", "StoreUnavailable"):
             self.assertTrue(issubclass(getattr(store, name), store.StoreError))
         self.assertTrue(issubclass(store.LockTimeout, TimeoutError))
+        self.assertRaises(AttributeError, getattr, store, "no_such_name")
+        for thing, kind in ((self.store, store.Store), (self.store.lock("l"), store.Lock), (self.store.rate("r", 1, 1), store.Rate), (self.store.transaction(), store.Transaction)):
+            self.assertIsInstance(thing, kind)
+
+    def test_the_stub(self):
+        from stub_compare import differences
+
+        # What a special method does need not be said
+        self.assertEqual([line for line in differences("store") if not line.endswith("__: has no text")], [])
 
 
 if __name__ == "__main__":

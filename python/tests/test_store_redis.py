@@ -1,7 +1,6 @@
 """Stores on a Redis or Valkey server: all that a store does, and what becomes of a server that is away, slow, full or strange."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -429,8 +428,9 @@ class BadServerTest(unittest.TestCase):
         made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], capture_output=True)
         if made.returncode != 0:
             self.skipTest("there is no openssl")
-        with RedisServerPort() as port:
-            process = subprocess.Popen([redis_server.program(), "--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--tls-cert-file", f"{folder}/cert.pem", "--tls-key-file", f"{folder}/key.pem", "--tls-auth-clients", "no", "--save", ""], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        port = redis_server.free_port()
+        files = ["--tls-cert-file", f"{folder}/cert.pem", "--tls-key-file", f"{folder}/key.pem"]
+        process = redis_server.started("--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", *files, "--tls-auth-clients", "no", "--save", "")
         self.addCleanup(process.wait, BOUND)
         self.addCleanup(process.kill)
         store = self.store(f"rediss://localhost:{port}?ssl_ca_certs={folder}/cert.pem")
@@ -483,20 +483,6 @@ class BadServerTest(unittest.TestCase):
         self.assertIs(store.open("far"), store.open("far"))
         store.open("far")["a"] = 1
         self.assertEqual(self.store(server.location, prefix="p:")["a"], 1)
-
-
-class RedisServerPort:
-    """A free port."""
-
-    def __enter__(self):
-        import socket
-
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            return free.getsockname()[1]
-
-    def __exit__(self, *_):
-        pass
 
 
 if __name__ == "__main__":
