@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Finds out what a machine lacks, says it, and installs it from the distribution.
-# A need is one word: rust cc certs libclang python apxs httpd config curl openssl rustfmt clippy mypy lxml peer venv.
+# A need is one word: rust cc certs libclang python apxs httpd config curl openssl rustfmt clippy mypy lxml peer venv redis.
 
 RUST_MINIMUM=1.85
 
@@ -17,6 +17,7 @@ need_name() {
         config) echo "httpd's configuration" ;;
         peer) echo "mod_python 3.5, to compare with" ;;
         venv) echo "what makes virtual environments" ;;
+        redis) echo "a Redis or Valkey server" ;;
         *) echo "$1" ;;
     esac
 }
@@ -34,6 +35,7 @@ have() {
         peer) have_peer ;;
         lxml) "$PYTHON" -c 'import lxml.etree' 2>/dev/null ;;
         venv) "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ;;
+        redis) command -v valkey-server redis-server redis-check-rdb >/dev/null ;;
         rustfmt) cargo fmt --version >/dev/null 2>&1 ;;
         clippy) cargo clippy --version >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
@@ -167,6 +169,8 @@ apt_packages() {
             peer) echo libapache2-mod-python ;;
             lxml) echo python3-lxml ;;
             venv) python_packages venv ;;
+            # The server is in it, under another name, and no service is started
+            redis) echo redis-tools ;;
             rustfmt) case $rust in cargo-web) echo rustfmt-web ;; cargo-1.*) echo "rustfmt-${rust#cargo-}" ;; *) echo rustfmt ;; esac ;;
             clippy)
                 case $rust in
@@ -233,6 +237,7 @@ dnf_packages() {
             httpd | config) echo httpd ;;
             mypy | lxml) echo "python3-$need" ;;
             venv) echo python3-pip ;;
+            redis) echo valkey ;;
             *) echo "$need" ;;
         esac
     done | paste -sd ' '

@@ -1,12 +1,12 @@
 """Sessions: ``from mod_python import Session``.
 
 Session(req) is a dict that is kept for a client between its requests. Which class it has is chosen by PythonOption
-mod_python.session.session_type, FileSession, DbmSession or MemorySession. BaseSession is for classes of one's own.
+mod_python.session.session_type, FileSession, DbmSession, MemorySession or StoreSession. BaseSession is for classes of one's own.
 """
 
 from ._sessions_base import BaseSession, SessionError, unlock_session_cleanup
 
-__all__ = ["BaseSession", "DbmSession", "FileSession", "MemorySession", "Session", "SessionError"]
+__all__ = ["BaseSession", "DbmSession", "FileSession", "MemorySession", "Session", "SessionError", "StoreSession"]
 __all__ += ["CLEANUP_CHANCE", "COOKIE_NAME", "DFT_LOCK", "DFT_TIMEOUT"]
 __all__ += ["DFT_CLEANUP_TIME_LIMIT", "DFT_FAST_CLEANUP", "DFT_GRACE_PERIOD", "DFT_VERIFY_CLEANUP"]
 __all__ += ["dbm_cleanup", "filesession_cleanup", "mem_cleanup", "unlock_session_cleanup"]
@@ -27,6 +27,7 @@ _KINDS = {
     "DbmSession": "_sessions_dbm",
     "FileSession": "_sessions_file",
     "MemorySession": "_sessions_memory",
+    "StoreSession": "_sessions_store",
 }
 _LATER = {
     **_KINDS,
@@ -42,19 +43,32 @@ def Session(req, sid=0, secret=None, timeout=0, lock=1):
     The arguments are those of BaseSession.
     """
     options = req.get_options()
-    kind = options.get("mod_python.session.session_type") or options.get("session") or _default_kind()
+    kind = options.get("mod_python.session.session_type") or options.get("session") or _default_kind(options)
     if kind not in _KINDS:
         raise SessionError(f"MP0518: PythonOption mod_python.session.session_type is {kind!r}: write one of {', '.join(_KINDS)}")
     return (globals().get(kind) or __getattr__(kind))(req, sid=sid, secret=secret, timeout=timeout, lock=lock)
 
 
-def _default_kind():
-    """The kind of sessions where none is chosen: in memory if one process serves all requests, else in a dbm file."""
+def _default_kind(options):
+    """The kind of sessions where none is chosen: in a store that was configured, in memory if one process serves all requests, else in a dbm file."""
     from . import apache
 
+    if _has_store(options):
+        return "StoreSession"
     is_threaded = apache.mpm_query(apache.AP_MPMQ_IS_THREADED)
     is_alone = not apache.mpm_query(apache.AP_MPMQ_IS_FORKED) or apache.mpm_query(apache.AP_MPMQ_MAX_DAEMONS) == 1
     return "MemorySession" if is_threaded and is_alone else "DbmSession"
+
+
+def _has_store(options):
+    try:
+        from ._sessions_store import is_chosen
+    except ModuleNotFoundError as error:
+        # Outside of httpd there are no stores
+        if error.name != "_store":
+            raise
+        return False
+    return is_chosen(options)
 
 
 def __getattr__(name):

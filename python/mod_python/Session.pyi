@@ -76,6 +76,17 @@ class DbmSession(BaseSession):
         lock: int = 1,
     ) -> None: ...
 
+class StoreSession(BaseSession):
+    def __init__(
+        self,
+        req: mp_request,
+        sid: str | int = 0,
+        secret: str | bytes | None = None,
+        timeout: float = 0,
+        lock: int = 1,
+        store: str | None = None,
+    ) -> None: ...
+
 def Session(
     req: mp_request, sid: str | int = 0, secret: str | bytes | None = None, timeout: float = 0, lock: int = 1
 ) -> BaseSession: ...

@@ -251,17 +251,24 @@ class BaseSession(dict):
                 "MP0515: this request has opened the session already, and would wait for itself for ever: use that object, call its"
                 " unlock() first, or open the session with lock=0"
             )
-        server = self._req.server
-        _apache._global_lock(server, self._sid)
+        self._held = self._take_lock()
         self._locked = 1
-        self._held = server, self._sid
         opened[self._sid] = ref(self)
 
     def unlock(self):
         """Let other requests open the session."""
         if self._lock and self._locked:
             self._locked = 0
-            _apache._global_unlock(*self._held)
+            self._give_lock(*self._held)
+
+    def _take_lock(self):
+        """Waits for the lock of this id. Returns what _give_lock() is given: the id may be another one by then."""
+        server = self._req.server
+        _apache._global_lock(server, self._sid)
+        return server, self._sid
+
+    def _give_lock(self, server, sid):
+        _apache._global_unlock(server, sid)
 
     def _opened_in_request(self):
         """The sessions that were locked in this request, by their ids. At its end they are unlocked."""

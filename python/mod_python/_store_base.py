@@ -1,12 +1,10 @@
 """What all stores have in common. An engine gives the methods that begin with an underscore; it may have faster ones for others."""
 
-from collections.abc import Mapping
-
 from . import _store
 from ._store_cached import cached
 from ._store_errors import StoreError
 from ._store_locks import Lock
-from ._store_transaction import Transaction
+from ._store_transaction import Transaction, list_of_keys
 
 # The first byte of a name says whose it is
 ENTRY = b"e"  # of the mapping
@@ -15,7 +13,12 @@ CACHED = b"c"  # of cached()
 LOCK = b"l"  # a lock
 RATE = b"r"  # of rate()
 
+SESSION = b"s"  # a session of mod_python.Session
+PICKLED = b"p"  # of the mapping of pickled()
+PICKLED_CACHED = b"k"  # of cached() of pickled()
+
 CHUNK = 200  # entries that are read at once
+LARGEST_LIMIT = 10_000  # of rate(), which keeps so many moments
 
 _MISSING = object()
 
@@ -42,8 +45,24 @@ class Store:
     Keys have at most 480 bytes as UTF-8. A ttl is the time that an entry lives, in seconds; None is for ever.
     """
 
+    # Whether others than httpd's own user may write to it: then nothing of it is unpickled that is not authenticated
+    _others_can_write = False
+
     def __init__(self, name):
         self.name = name
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    # Where entries are, and what they are made of. A view of a store has others.
+
+    _namespace = ENTRY
+    _cached_namespace = CACHED
+    _encode = staticmethod(_store.encode)
+    _decode = staticmethod(_store.decode)
+
+    def _name(self, key):
+        return _store.name(self._namespace, key)
 
     # What an engine gives. A name is bytes: one of the bytes above, and the key. A value is what _store.encode() has made.
 
@@ -97,8 +116,8 @@ class Store:
 
     def get(self, key, default=None):
         """The value of a key, or default."""
-        (value,) = self._read([_store.name(ENTRY, key)])
-        return default if value is None else _store.decode(value)
+        (value,) = self._read([self._name(key)])
+        return default if value is None else self._decode(value)
 
     def __getitem__(self, key):
         value = self.get(key, _MISSING)
@@ -108,14 +127,14 @@ class Store:
 
     def set(self, key, value, ttl=None):
         """Writes an entry."""
-        self._commit([], [(_store.name(ENTRY, key), _store.encode(value), _store.ttl(ttl))])
+        self._commit([], [(self._name(key), self._encode(value), _store.ttl(ttl))])
 
     def __setitem__(self, key, value):
         self.set(key, value)
 
     def delete(self, key):
         """Deletes an entry; returns whether it was there."""
-        name = _store.name(ENTRY, key)
+        name = self._name(key)
         while True:
             (value,) = self._read([name])
             if value is None:
@@ -128,10 +147,10 @@ class Store:
             raise KeyError(key)
 
     def __contains__(self, key):
-        return self._read([_store.name(ENTRY, key)]) != [None]
+        return self._read([self._name(key)]) != [None]
 
     def __len__(self):
-        return self._count(ENTRY)
+        return self._count(self._namespace)
 
     def __bool__(self):
         return True  # a store is there, also an empty one
@@ -141,54 +160,60 @@ class Store:
 
     def keys(self, prefix=""):
         """Iterates over the keys that begin with prefix."""
-        return (key for key, _ in self._pairs(prefix))
+        return (self._key(name) for name, _ in self._pairs(prefix))
 
     def values(self, prefix=""):
         """Iterates over the values of the keys that begin with prefix."""
-        return (_store.decode(value) for _, value in self._pairs(prefix))
+        return (self._decode(value) for _, value in self._pairs(prefix))
 
     def items(self, prefix=""):
         """Iterates over keys and values. Entries are read some hundred at once: those of one such portion are of one moment."""
-        return ((key, _store.decode(value)) for key, value in self._pairs(prefix))
+        return ((self._key(name), self._decode(value)) for name, value in self._pairs(prefix))
 
     def _pairs(self, prefix):
-        start = _store.name(ENTRY, prefix)
+        # A prefix that is none is refused here, not when the first entry is asked for
+        start = self._name(prefix)
+        return (pair for portion in self._portions(start) for pair in portion)
+
+    def _portions(self, start):
         after = None
         while True:
             pairs, after = self._scan(start, after, CHUNK)
-            for name, value in pairs:
-                yield name[1:].decode(), value
+            if pairs:
+                yield pairs
             if after is None:
                 return
 
-    def update(self, *mapping, **entries):
+    @staticmethod
+    def _key(name):
+        return name[1:].decode()
+
+    def update(self, /, *mapping, **entries):
         """Writes entries as dict.update does, at one moment."""
         self.set_many(dict(*mapping, **entries))
 
     def clear(self, prefix=""):
         """Deletes the entries whose keys begin with prefix, some hundred at once."""
-        start = _store.name(ENTRY, prefix)
-        after = None
-        while True:
-            pairs, after = self._scan(start, after, CHUNK)
+        for pairs in self._portions(self._name(prefix)):
             self._commit([], [(name, None, None) for name, _ in pairs])
-            if after is None:
-                return
 
     # What a mapping lacks
 
     def add(self, key, value, ttl=None):
         """Writes an entry if there is none; returns whether it has."""
-        name = _store.name(ENTRY, key)
-        return self._commit([(name, None)], [(name, _store.encode(value), _store.ttl(ttl))])
+        name = self._name(key)
+        return self._commit([(name, None)], [(name, self._encode(value), _store.ttl(ttl))])
 
     def replace(self, key, old, new, ttl=None):
         """Writes new if the value is old; returns whether it has. A dict is compared with the order of its keys."""
-        name = _store.name(ENTRY, key)
-        return self._commit([(name, _store.encode(old))], [(name, _store.encode(new), _store.ttl(ttl))])
+        name = self._name(key)
+        return self._commit([(name, self._encode(old))], [(name, self._encode(new), _store.ttl(ttl))])
 
     def incr(self, key, by=1, ttl=None):
-        """Adds to an int and returns the sum. A key that is not there begins at 0, and ttl is for it; else an entry keeps its time."""
+        """Adds to an int and returns the sum. A key that is not there begins at 0, and ttl is for it; else an entry keeps its time.
+
+        TypeError: the value is no int. OverflowError: the sum has more than 64 bits.
+        """
         raise NotImplementedError
 
     def decr(self, key, by=1, ttl=None):
@@ -199,7 +224,7 @@ class Store:
         """Deletes an entry and returns its value: one caller gets it. KeyError if there is none and no default."""
         if len(default) > 1:
             raise TypeError(f"pop() takes a key and a default, not {len(default)} of them")
-        name = _store.name(ENTRY, key)
+        name = self._name(key)
         while True:
             (value,) = self._read([name])
             if value is None:
@@ -207,31 +232,32 @@ class Store:
                     return default[0]
                 raise KeyError(key)
             if self._commit([(name, value)], [(name, None, None)]):
-                return _store.decode(value)
+                return self._decode(value)
 
     def get_many(self, keys):
         """A dict of those of the keys that are there, all of one moment."""
-        keys = list(keys)
-        values = self._read([_store.name(ENTRY, key) for key in keys])
-        return {key: _store.decode(value) for key, value in zip(keys, values) if value is not None}
+        keys = list_of_keys(keys)
+        values = self._read([self._name(key) for key in keys]) if keys else []
+        return {key: self._decode(value) for key, value in zip(keys, values) if value is not None}
 
     def set_many(self, entries, ttl=None):
-        """Writes the entries of a mapping, all at one moment."""
+        """Writes the entries of a mapping, or pairs of keys and values, all at one moment."""
         ttl = _store.ttl(ttl)
-        entries = entries.items() if isinstance(entries, Mapping) else entries
-        self._commit([], [(_store.name(ENTRY, key), _store.encode(value), ttl) for key, value in entries])
+        writes = [(self._name(key), self._encode(value), ttl) for key, value in dict(entries).items()]
+        if writes:
+            self._commit([], writes)
 
     def touch(self, key):
         """Lets an entry live for its whole ttl again; returns whether it is there."""
-        return self._expire(_store.name(ENTRY, key), None, True)
+        return self._expire(self._name(key), None, True)
 
     def expire(self, key, ttl):
         """Gives an entry another time to live, None for ever; returns whether it is there."""
-        return self._expire(_store.name(ENTRY, key), _store.ttl(ttl), False)
+        return self._expire(self._name(key), _store.ttl(ttl), False)
 
     def ttl(self, key):
         """The seconds that an entry still lives, None for ever. KeyError if there is none."""
-        left = self._ttl(_store.name(ENTRY, key))
+        left = self._ttl(self._name(key))
         if left is not None and left < 0:
             raise KeyError(key)
         return left
@@ -252,8 +278,10 @@ class Store:
 
     def rate(self, key, limit, per):
         """Counts one more use: true if that is one of at most limit in any per seconds, else false, with retry_after in seconds."""
-        if not isinstance(limit, int) or limit < 1:
-            raise ValueError(f"limit is {limit!r}: give a whole number of at least 1")
+        if not isinstance(limit, int) or not 1 <= limit <= LARGEST_LIMIT:
+            raise ValueError(f"limit is {limit!r}: give a whole number from 1 to {LARGEST_LIMIT}")
+        if per is None:
+            raise TypeError("per is None: give seconds")
         retry_after = self._rate(_store.name(RATE, key), limit, _store.ttl(per))
         return Rate(retry_after == 0, retry_after)
 

@@ -5,9 +5,12 @@ None, bool, int, float, str, bytes, datetime, and lists and dicts of these, with
 """
 
 from ._store_errors import Conflict, LockLost, LockTimeout, StoreError, StoreFull, StoreUnavailable
-from ._store_pickled import pickled
 
 __all__ = ["Conflict", "LockLost", "LockTimeout", "StoreError", "StoreFull", "StoreUnavailable", "open", "pickled"]
+__all__ += ["Lock", "Rate", "Store", "Transaction"]
+
+# The classes of what a store gives, for type hints and isinstance(); they are imported when a store is first opened
+_LATER = {"Lock": "_store_locks", "Rate": "_store_base", "Store": "_store_base", "Transaction": "_store_transaction"}
 
 # The stores that this interpreter has opened, by what _store.settings() gives of them
 _opened = {}
@@ -27,6 +30,16 @@ def open(name="default"):
     return store
 
 
+def pickled(store):
+    """A view of a store whose values are whatever pickle can store. It has entries of its own.
+
+    StoreError: others can write to the store. Who writes a pickle runs programs where it is read.
+    """
+    from ._store_pickled import view
+
+    return view(store)
+
+
 def _made(settings):
     name, location, options = settings
     if location is not None and location.startswith(("redis://", "rediss://", "unix://")):
@@ -36,3 +49,16 @@ def _made(settings):
     from ._store_embedded import EmbeddedStore
 
     return EmbeddedStore(name)
+
+
+def __getattr__(name):
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = globals()[name] = getattr(importlib.import_module(f".{_LATER[name]}", __package__), name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_LATER})

@@ -282,7 +282,7 @@ class BaseTest(SessionTest):
                 self.assertIs(type(session), getattr(Session, name))
                 self.assertEqual(session.timeout(), 5)
         for name in ("RedisSession", "Session", "os", "filesession"):
-            with self.assertRaisesRegex(Session.SessionError, "MP0518: .*DbmSession, FileSession, MemorySession"):
+            with self.assertRaisesRegex(Session.SessionError, "MP0518: .*DbmSession, FileSession, MemorySession, StoreSession"):
                 Session.Session(self.request(mod_python__session__session_type=name))
         from mod_python import apache
 
@@ -298,7 +298,7 @@ class BaseTest(SessionTest):
         ):
             facts = {"threaded": threaded, "forked": forked, "daemons": daemons}
             apache.mpm_query = lambda code: facts[names[code]]
-            self.assertEqual(Session._default_kind(), expected)
+            self.assertEqual(Session._default_kind({}), expected)
 
     def test_names_of_the_module(self):
         self.assertEqual((Session.COOKIE_NAME, Session.DFT_TIMEOUT, Session.DFT_LOCK), ("pysid", 1800, True))

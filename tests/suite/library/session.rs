@@ -418,7 +418,7 @@ fn names_of_the_module() {
             assert (Session.COOKIE_NAME, Session.DFT_TIMEOUT, Session.DFT_LOCK, Session.CLEANUP_CHANCE) == ('pysid', 1800, True, 1000)
             assert (Session.DFT_FAST_CLEANUP, Session.DFT_VERIFY_CLEANUP) == (True, True)
             assert (Session.DFT_GRACE_PERIOD, Session.DFT_CLEANUP_TIME_LIMIT) == (240, 2)
-            for kind in (Session.FileSession, Session.DbmSession, Session.MemorySession):
+            for kind in (Session.FileSession, Session.DbmSession, Session.MemorySession, Session.StoreSession):
                 assert issubclass(kind, Session.BaseSession)
             assert issubclass(Session.SessionError, Exception)
 
