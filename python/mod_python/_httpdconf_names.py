@@ -121,7 +121,7 @@ OWN_LINE = """
     PythonAccessHandler PythonApplication PythonAuthBasicProvider PythonAuthDigestProvider PythonAuthenHandler
     PythonAuthzHandler PythonCleanupHandler PythonConnectionHandler PythonFixupHandler PythonHandler PythonHandlerModule
     PythonHeaderParserHandler PythonImport PythonInitHandler PythonInputFilter PythonInterpreterOptions PythonLogHandler
-    PythonOption PythonOutputFilter PythonPostReadRequestHandler PythonTransHandler PythonTypeHandler WSGIAcceptMutex
+    PythonOption PythonOutputFilter PythonPostReadRequestHandler PythonStore PythonTransHandler PythonTypeHandler WSGIAcceptMutex
     WSGIAccessScript WSGIAuthGroupScript WSGIAuthUserScript WSGICaseSensitivity WSGIDaemonProcess WSGIDestroyInterpreter
     WSGIDispatchScript WSGIHandlerScript WSGIIgnoreActivity WSGIImportScript WSGIPassApacheRequest WSGIPy3kWarningFlag
     WSGIPythonHashSeed WSGIReloadMechanism WSGIRestrictProcess WSGIScriptAlias WSGIScriptAliasMatch WSGIServerMetrics

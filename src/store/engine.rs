@@ -400,8 +400,9 @@ fn integer(value: &[u8]) -> Result<i64, Failure> {
         Ok(Type::U8 | Type::U16 | Type::U32 | Type::I8 | Type::I16 | Type::I32 | Type::I64) => {
             decoder.i64().map_err(|_| Failure::Damaged)
         }
-        // Larger ones have a tag, as datetimes have.
         Ok(Type::U64 | Type::Int) => decoder.i64().map_err(|_| Failure::Overflow),
+        // RFC 8949, 3.4.3: larger ones.
+        Ok(Type::Tag) if decoder.tag().is_ok_and(|tag| [2, 3].contains(&tag.as_u64())) => Err(Failure::Overflow),
         Ok(_) => Err(Failure::NotANumber),
         Err(_) => Err(Failure::Damaged),
     }

@@ -224,7 +224,7 @@ fn wrong_keys_and_values_are_refused() {
             s["text"], s["flag"], s["float"], s["large"], s["most"] = "1", True, 1.0, 2**63, 2**63 - 1
             for key in ("text", "flag", "float"):
                 refused(lambda: s.incr(key), TypeError, "is no int")
-            refused(lambda: s.incr("large"), (TypeError, OverflowError), "int" if False else "")
+            refused(lambda: s.incr("large"), OverflowError, "64 bits")
             refused(lambda: s.incr("most"), OverflowError, "64 bits")
             refused(lambda: s.incr("n", 2**63), OverflowError, "")
             for by in (1.5, "1", None, True):
@@ -232,7 +232,7 @@ fn wrong_keys_and_values_are_refused() {
             assert s["most"] == 2**63 - 1 and "n" not in s and "a" not in s
             refused(lambda: s.rate("r", 0, 1), ValueError, "limit is 0")
             refused(lambda: s.rate("r", 10_001, 1), ValueError, "limit is 10001")
-            refused(lambda: s.rate("r", 1, None), ValueError, "per is None")
+            refused(lambda: s.rate("r", 1, None), TypeError, "per is None")
             refused(lambda: store.open("nowhere"), LookupError, "PythonStore nowhere")
             refused(lambda: store.open(b"x"), TypeError, "a store's name is a str")
             import copy, pickle
