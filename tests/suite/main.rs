@@ -42,6 +42,7 @@ mod response;
 mod server_connection;
 mod sharing;
 mod smoke;
+mod store;
 mod table;
 mod venv;
 mod wsgi_directives;

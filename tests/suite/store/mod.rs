@@ -1,0 +1,5 @@
+//! Stores: what all threads, interpreters and children share.
+
+mod redis;
+mod redis_server;
+mod sessions;
