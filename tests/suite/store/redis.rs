@@ -129,7 +129,8 @@ fn a_server_that_is_away_is_said_and_comes_back() {
     ask(&server, "incr=3");
     redis.kill();
     assert_eq!(server.get("/s?incr=1").status, 500);
-    server.wait_for_log("StoreUnavailable: the server of the store 'far' .* cannot be reached", 1);
+    server.wait_for_log("raised StoreUnavailable: the server of the store 'far' (redis://127.0.0.1:", 1);
+    server.wait_for_log("cannot be reached: ", 1);
     redis.start_again();
     assert!(ask(&server, "incr=1").ends_with(" 1"));
 }
@@ -141,6 +142,6 @@ fn the_password_is_in_no_message() {
     let server = site(Mpm::Event, venv, &location, "shared").children(1).start();
     let response = server.get("/s?incr=1");
     assert_eq!(response.status, 500);
-    server.wait_for_log("StoreUnavailable: .* does not accept the user or the password", 1);
+    server.wait_for_log("does not accept the user or the password of PythonStore", 1);
     assert!(!server.log().contains("hush-hush") && !response.text().contains("hush-hush"));
 }
