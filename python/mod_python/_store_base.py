@@ -47,6 +47,8 @@ class Store:
 
     # Whether others than httpd's own user may write to it: then nothing of it is unpickled that is not authenticated
     _others_can_write = False
+    # The view that pickled() has made
+    _pickled = None
 
     def __init__(self, name):
         self.name = name

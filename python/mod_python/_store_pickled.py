@@ -16,7 +16,11 @@ def view(store):
             f"the store {store.name!r} has no pickles, since whoever can write to its server could run programs here: store what"
             " a store can hold by itself, or use a store on this machine"
         )
-    return store if isinstance(store, Pickled) else Pickled(store)
+    if isinstance(store, Pickled):
+        return store
+    if store._pickled is None:
+        store._pickled = Pickled(store)
+    return store._pickled
 
 
 def _encode(value):

@@ -16,6 +16,7 @@ DEFAULT_PREFIX = "mod_python:"
 # How long one that waits for a lock stays on the server at once, and how long its place is kept, in seconds: it may have died
 _WAIT = 0.25
 _PLACE = 2.0
+_SHORTEST = 0.005
 
 # How many keys the server looks at in one step of a scan, and how many names are remembered so that none comes twice
 _STEP = 500
@@ -149,7 +150,8 @@ class RedisStore(Store):
         has_it = self._client.run(LOCK, keys, arguments, repeat=True)
         if not has_it and wait:
             # Who releases the lock says it to the first of the queue; when a holder has died nobody does
-            pause = min(wait, _WAIT, self._timeout / 4)
+            # Not too short: the server takes what it rounds to 0 as for ever
+            pause = max(min(wait, _WAIT, self._timeout / 4), _SHORTEST)
             self._client.call("BLPOP", self._wake_key(name, token), pause)
             has_it = self._client.run(LOCK, keys, (token, lease, place), repeat=True)
         if has_it and ttl is None:

@@ -69,7 +69,8 @@ class Client:
         except redis.exceptions.NoScriptError:
             raise
         except (redis.RedisError, OSError) as error:
-            raise self._meaning(error) from error
+            # Without redis-py's own traceback, which would fill the error log while a server is away
+            raise self._meaning(error) from None
 
     def run(self, script, keys, arguments, repeat=False):
         """What a script answers. The server is given the text where it does not know it."""

@@ -39,14 +39,16 @@ class Leases:
             self._kept.pop(token, None)
 
     def _renew(self):
-        # A third of the lease: two renewals may fail
-        pause = threading.Event()
-        while not pause.wait(LEASE / 3):
+        never = threading.Event()
+        pause = LEASE / 3
+        while not never.wait(pause):
+            pause = LEASE / 3
             for token, key in list(self._kept.items()):
                 try:
                     is_kept = self._client.run(RENEW, (key,), (token, int(LEASE * 1000)), repeat=True)
                 except StoreError:
-                    # The server is away: the next round tries again, and who releases the lock learns whether it was lost
+                    # The server is away, perhaps for a moment. Who releases the lock learns whether it was lost
+                    pause = LEASE / 20
                     break
                 if not is_kept:
                     self._kept.pop(token, None)

@@ -3,7 +3,6 @@
 The engine has the contract of the module's own, for the threads of one process, so that what is above it can be tested without httpd.
 """
 
-import itertools
 import math
 import os
 import struct
@@ -19,7 +18,6 @@ LONGEST_VALUE = 16 << 20
 DEEPEST = 64
 
 _settings = {"default": ("default", None, ())}
-_tokens = itertools.count(1)
 
 
 clock = time.monotonic
@@ -63,7 +61,7 @@ def digest(data):
 
 
 def lock_token():
-    return b"%d.%d" % (os.getpid(), next(_tokens))
+    return os.urandom(16)
 
 
 # The encoding

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 
+_PREFIX = "mod_python-packages-"
 _folder = None
 _failed = {}
 
@@ -26,7 +27,8 @@ def has(*packages):
 def _fetch(names):
     global _folder
     if _folder is None:
-        _folder = tempfile.mkdtemp(prefix="mod_python-packages-")
+        _remove_old()
+        _folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
         atexit.register(_remove, _folder, os.getpid())
         if subprocess.run([sys.executable, "-m", "venv", _folder], capture_output=True, timeout=120).returncode != 0:
             return False
@@ -43,6 +45,15 @@ def _fetch(names):
         sys.path.append(folder)
     importlib.invalidate_caches()
     return done.returncode == 0
+
+
+def _remove_old():
+    """Those of processes that were killed."""
+    place = tempfile.gettempdir()
+    for name in os.listdir(place):
+        process = name.removeprefix(_PREFIX).partition("-")[0]
+        if name.startswith(_PREFIX) and process.isdigit() and not os.path.exists(f"/proc/{process}"):
+            shutil.rmtree(os.path.join(place, name), ignore_errors=True)
 
 
 def _remove(folder, process):

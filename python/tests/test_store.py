@@ -278,7 +278,10 @@ class MappingChecks:
             for use in (lambda: store.set("a", value), lambda: store.add("a", value), lambda: store.replace("a", 1, value), lambda: store.set_many({"a": value})):
                 self.assertRaises(error, use)
         for ttl, error in ((0, ValueError), (-1, ValueError), (math.nan, ValueError), (math.inf, ValueError), (1e11, ValueError), ("5", TypeError), (b"5", TypeError)):
-            for use in (lambda: store.set("a", 1, ttl), lambda: store.add("a", 1, ttl), lambda: store.incr("a", 1, ttl), lambda: store.set_many({}, ttl), lambda: store.once("a", ttl), lambda: store.expire("a", ttl), lambda: store.rate("a", 1, ttl), lambda: store.lock("a", ttl=ttl)):
+            for use in (
+                lambda: store.set("a", 1, ttl), lambda: store.add("a", 1, ttl), lambda: store.incr("a", 1, ttl), lambda: store.set_many({}, ttl),
+                lambda: store.once("a", ttl), lambda: store.expire("a", ttl), lambda: store.rate("a", 1, ttl), lambda: store.lock("a", ttl=ttl),
+            ):  # fmt: skip
                 self.assertRaises(error, use)
         for limit in (0, -1, 1.5, "5", None, 10**9):
             self.assertRaises(ValueError, store.rate, "a", limit, 1)
@@ -328,8 +331,10 @@ class OpenTest(StoreTest):
             self.assertTrue(issubclass(getattr(store, name), store.StoreError))
         self.assertTrue(issubclass(store.LockTimeout, TimeoutError))
         self.assertRaises(AttributeError, getattr, store, "no_such_name")
-        for thing, kind in ((self.store, store.Store), (self.store.lock("l"), store.Lock), (self.store.rate("r", 1, 1), store.Rate), (self.store.transaction(), store.Transaction)):
-            self.assertIsInstance(thing, kind)
+        self.assertIsInstance(self.store, store.Store)
+        self.assertIsInstance(self.store.lock("l"), store.Lock)
+        self.assertIsInstance(self.store.rate("r", 1, 1), store.Rate)
+        self.assertIsInstance(self.store.transaction(), store.Transaction)
 
     def test_the_stub(self):
         from stub_compare import differences

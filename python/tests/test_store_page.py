@@ -10,6 +10,7 @@ from store_support import StoreTest
 
 from mod_python import store
 
+HAS_FLASK = packages.has(("flask", "Flask"), ("cachelib", "cachelib"), ("flask_session", "Flask-Session"), ("flask_caching", "Flask-Caching"))
 DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "docs")
 BLOCK = re.compile(r"^(?:<!-- ([^\n]+) -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -103,7 +104,7 @@ class PageTest(StoreTest):
         for name in names:
             self.assertIsNotNone(importlib.util.find_spec(name), name)
 
-    @unittest.skipUnless(packages.has(("flask", "Flask"), ("cachelib", "cachelib"), ("flask_session", "Flask-Session"), ("flask_caching", "Flask-Caching")), "there is no Flask")
+    @unittest.skipUnless(HAS_FLASK, "there is no Flask, and no PyPI to have it from")
     def test_flask(self):
         from flask import session
 

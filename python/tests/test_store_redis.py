@@ -365,7 +365,10 @@ class BadServerTest(unittest.TestCase):
     def test_a_wrong_password(self):
         server = self.server("--requirepass", "right/§one")
         port = server.port
-        for location in (f"redis://:not-it@127.0.0.1:{port}", f"redis://me:not-it@127.0.0.1:{port}/3", f"unix://:not-it@{server.socket}", f"redis://127.0.0.1:{port}?password=not-it"):
+        for location in (
+            f"redis://:not-it@127.0.0.1:{port}", f"redis://me:not-it@127.0.0.1:{port}/3",
+            f"unix://:not-it@{server.socket}", f"redis://127.0.0.1:{port}?password=not-it",
+        ):  # fmt: skip
             for use in self.uses(self.store(location)):
                 with self.assertRaisesRegex(StoreUnavailable, "does not accept the user or the password of PythonStore") as caught:
                     use()
@@ -425,7 +428,9 @@ class BadServerTest(unittest.TestCase):
     def test_tls(self):
         server = self.server()
         folder = server.folder
-        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], capture_output=True)
+        names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        files = ["-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"]
+        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files], capture_output=True)
         if made.returncode != 0:
             self.skipTest("there is no openssl")
         port = redis_server.free_port()
@@ -451,11 +456,13 @@ class BadServerTest(unittest.TestCase):
             self.store(f"rediss://localhost:{port}")["a"]
 
     def test_a_wrong_directive(self):
-        for location in ("redis://:p/w-secret@host:1", "redis://host:w-secret/", "redis://host/x?w-secret=1&socket_timeout=x", "redis://:w-secret@host/?nonsense=1", "redis://[::1:w-secret"):
+        for location in (
+            "redis://:p/w-secret@host:1", "redis://:w-secret@host:x/", "redis://host/x?password=w-secret&socket_timeout=x",
+            "redis://:w-secret@host/?nonsense=1", "redis://:w-secret@[::1", "redis://:w-secret@host:1:2",
+        ):  # fmt: skip
             with self.assertRaisesRegex(StoreError, "the location of the store 'mine' is not understood") as caught:
                 self.store(location)
-            self.assertNotIn("w-secret@", self.whole(caught.exception).partition("StoreError")[2])
-            self.assertNotIn("p/w-secret", self.whole(caught.exception).partition("StoreError")[2])
+            self.assertNotIn("w-secret", self.whole(caught.exception))
         for timeout in ("0", "-1", "x", "nan", "1e9"):
             with self.assertRaisesRegex(StoreError, "timeout=.* is not understood: write seconds"):
                 self.store("redis://127.0.0.1", timeout=timeout)

@@ -187,7 +187,10 @@ class TransactionChecks:
             self.store["b"] = 2
         self.assertEqual(self.store["b"], 2)
         for ended in (t, inside):
-            for use in (lambda: ended["a"], lambda: ended.get("a"), lambda: "a" in ended, lambda: ended.set("a", 1), lambda: ended.delete("a"), ended.commit, lambda: ended.get_many(["a"])):
+            for use in (
+                lambda: ended["a"], lambda: ended.get("a"), lambda: "a" in ended, lambda: ended.set("a", 1), lambda: ended.delete("a"), ended.commit,
+                lambda: ended.get_many(["a"]),
+            ):  # fmt: skip
                 with self.assertRaisesRegex(StoreError, "has ended: begin another one"):
                     use()
 

@@ -1,7 +1,7 @@
 //! Frameworks that people write their applications with, as PyPI has them.
 
 mod front_ends;
-mod venv;
+pub mod venv;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -14,6 +14,7 @@ const PACKAGES: [&str; 5] = ["Django", "Flask", "bottle", "falcon", "pyramid"];
 const FRONT_ENDS: [&str; 4] = ["CherryPy", "Trac", "roundup", "setuptools<81"];
 
 static VENV: OnceLock<Result<Venv, String>> = OnceLock::new();
+static WITH_REDIS: OnceLock<Result<(), String>> = OnceLock::new();
 static WITH_FRONT_ENDS: OnceLock<Result<(), String>> = OnceLock::new();
 
 /// An environment with all of them, and a Django project with its database and its static files.
@@ -37,6 +38,18 @@ impl Venv {
     pub fn with_front_ends() -> Option<&'static Venv> {
         let venv = Venv::get()?;
         match WITH_FRONT_ENDS.get_or_init(|| venv.add_front_ends()) {
+            Ok(()) => Some(venv),
+            Err(why) => {
+                not_tested(why);
+                None
+            }
+        }
+    }
+
+    /// The same with what a store on a server needs.
+    pub fn with_redis() -> Option<&'static Venv> {
+        let venv = Venv::get()?;
+        match WITH_REDIS.get_or_init(|| venv.install(&["redis"])) {
             Ok(()) => Some(venv),
             Err(why) => {
                 not_tested(why);

@@ -1,4 +1,4 @@
-//! `mod_python.store` and `PythonStore`, by the embedded engine.
+//! `mod_python.store` and `PythonStore`: by the embedded engine, and on a server of Redis's protocol.
 
 mod counting;
 mod directive;
@@ -6,6 +6,9 @@ mod limits;
 mod locks;
 mod mapping;
 mod places;
+mod redis;
+mod redis_server;
+mod sessions;
 
 use crate::common::who::site;
 use crate::fixture::{Httpd, Mpm, Response, Server};
