@@ -30,14 +30,14 @@ FILTERS = {
     "winnt": ["--skip", "::prefork", "--skip", "::worker", "--skip", "::event", "--skip", "itk::"],
     "itk": ["::prefork", "itk::", "--skip", "lasting::"],
 }
-# They read the sources and the manual, compile, or need mod_python 3.5, mod_wsgi, root or packages from PyPI, which no image has.
+# They read the sources and the manual, compile, or need mod_python 3.5, mod_wsgi, root, a Redis server or packages from PyPI, which no image has.
 ELSEWHERE = [
     word
     for area in (
         "documents::", "comparison::", "proofs::", "frameworks::", "gilstate::packages::", "library::httpdconf::", "library::testing::",
         "library::psp::the_sources_are_those_of_mod_python", "venv::tools::", "venv::errors::what_the_childrens_user_cannot_read_stops_the_start",
         "lifecycle::starting::mod_wsgi_beside_this_module", "wsgi_directives::guides::another_user_stops_httpd",
-        "wsgi_directives::process::mod_wsgi_has_its_own_directives",
+        "wsgi_directives::process::mod_wsgi_has_its_own_directives", "store::redis::", "store::sessions::",
     )
     for word in ("--skip", area)
 ]  # fmt: skip

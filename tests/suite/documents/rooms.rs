@@ -5,8 +5,19 @@ use std::fs;
 use std::path::Path;
 
 /// The folders of src/ in the order of docs/architecture.md: each may use those before it.
-const ROOMS: [&str; 11] =
-    ["ffi", "process", "httpd", "cpython", "interpreter", "config", "store", "objects", "modules", "applications", "phases"];
+const ROOMS: [&str; 11] = [
+    "ffi",
+    "process",
+    "httpd",
+    "cpython",
+    "interpreter",
+    "config",
+    "store",
+    "objects",
+    "modules",
+    "applications",
+    "phases",
+];
 
 /// What is below and still none of a room's business.
 const NOT_USED: [(&str, &str); 1] = [("cpython", "httpd")];

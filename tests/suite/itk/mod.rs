@@ -4,6 +4,7 @@
 
 mod connections;
 mod ends;
+mod store;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::{program, returned, run};
-use crate::fixture::{Mpm, Server, for_each_mpm, wait_until};
+use crate::fixture::{Mpm, Server, for_each_lasting_mpm, for_each_mpm, wait_until};
 
 const PROGRAM: &str = r#"
     import os, threading, time
@@ -185,7 +185,9 @@ for_each_mpm! {
         }
         assert_eq!(run(&server, "raises?0"), "taken");
     }
+}
 
+for_each_lasting_mpm! {
     /// The next one gets it soon, whether the holder's process was killed or ended.
     fn a_dead_process_has_no_lock(mpm) {
         let server = program(mpm, PROGRAM).children(2).start();
