@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use super::two_users;
+use super::{itk_tests, two_users};
 use crate::common::who::site;
 use crate::fixture::Mpm;
 
