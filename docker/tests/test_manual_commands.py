@@ -10,7 +10,7 @@ from pathlib import Path
 DOCKER = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(DOCKER / "lib"))
 
-from manual import pages, programs
+from manual import container, pages, programs
 
 
 def wrong_with(text):
@@ -127,6 +127,31 @@ class Migration(unittest.TestCase):
         self.assertEqual(done.stderr, "")
         found = set(re.findall(r"/([a-z]+\d?\.[a-z]+)\b", done.stdout))
         self.assertEqual(found, {name for name, (_, is_use) in USES.items() if is_use})
+
+
+class Container(unittest.TestCase):
+    """docker/commands, but for Docker."""
+
+    def test_the_programs_of_the_pages_are_shell(self):
+        scripts = {name: script for name in pages.names() if (script := container.script_of(name))}
+        self.assertGreater(len(scripts), 7)
+        for name, script in scripts.items():
+            done = subprocess.run(["sh", "-n"], input=script, capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), name)
+
+    def test_a_page_s_program_does_what_the_page_says(self):
+        text = "<!-- file {0}/a b/x -->\n```apache\nit's\n```\n<!-- run\nz=1\n-->\n```sh\ncat '{0}/a b/x'\nfalse\n```\n"
+        with tempfile.TemporaryDirectory() as folder:
+            [written, run] = pages.blocks("p", text.format(folder))
+            subprocess.run(["sh", "-eu"], input=container.written(written), text=True, timeout=60, check=True)
+            self.assertEqual(Path(folder, "a b/x").read_text(), "it's\n")
+        self.assertEqual(run.setup, "z=1")
+
+    def test_what_it_refuses(self):
+        for arguments, words in ((["docs/errors.md"], "has nothing to run"), (["--package", "/none.deb"], "there is no package /none.deb")):
+            done = subprocess.run([DOCKER / "commands", *arguments], capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(words, done.stderr)
 
 
 class Checks(unittest.TestCase):
