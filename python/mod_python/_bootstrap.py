@@ -110,6 +110,10 @@ def start(name, environ, is_main, venv):
     from mod_python import _process, _programs, _standard_library, _streams, _threads
 
     _process.own_environ(environ)
+    if not is_main and sys.version_info < (3, 12):
+        # asyncio's C part remembers, once for all interpreters, which loop runs by the number of the thread state; thread states of two
+        # interpreters have the same numbers, so it takes another interpreter's loop for this one's. asyncio goes on without it.
+        sys.modules.setdefault("_asyncio", None)
     if is_main:
         # Before register_at_fork is wrapped: only Python's own forks call this function.
         os.register_at_fork(after_in_child=_apache._forked_by_python)

@@ -66,7 +66,7 @@ environ_before = os.environ, os.environb
 modules_before = set(sys.modules)
 exec(compile(source, path, "exec"), namespace)
 namespace["start"]({name!r}, {environ if environ is not None else {b"PATH": b"/usr/bin:/bin"}!r}, {is_main!r}, None)
-imported = set(sys.modules) - modules_before
+imported = {{name for name, module in sys.modules.items() if module is not None}} - modules_before
 try:
     exec(compile({textwrap.dedent(code)!r}, "<test>", "exec"), globals())
 except BaseException:

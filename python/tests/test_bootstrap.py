@@ -116,6 +116,11 @@ class Finder(unittest.TestCase):
             self.assertNotIn(name, reports[0])
         self.assertEqual(reports[1], ["mod_python"])
 
+    def test_asyncio_is_without_what_interpreters_would_share(self):
+        for is_main in (False, True):
+            reports, _ = run_bootstrapped("import asyncio.tasks; report(asyncio.Task is asyncio.tasks._PyTask)", is_main=is_main)
+            self.assertEqual(reports, [sys.version_info < (3, 12) and not is_main])
+
 
 class OutsideHttpd(unittest.TestCase):
     def run_plain(self, code):

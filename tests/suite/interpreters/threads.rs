@@ -180,3 +180,53 @@ fn the_main_thread_is_alive_whoever_imports_threading_first() {
         assert_eq!(server.get(path).text(), "True", "{path}: {}", server.log());
     }
 }
+
+for_each_mpm! {
+    /// asyncio in C, up to Python 3.11, has one memory for all interpreters of which thread's loop runs.
+    fn a_loop_is_of_its_own_interpreter(mpm) {
+        let server = site(mpm)
+            .threads(4)
+            .file(
+                "lib/loops.py",
+                "
+                import asyncio, time
+                from mod_python import apache
+
+                async def turn():
+                    end = time.monotonic() + 0.5
+                    count = 0
+                    while time.monotonic() < end:
+                        await asyncio.sleep(0)
+                        asyncio.get_running_loop()
+                        count += 1
+                    return count
+
+                async def once():
+                    return 1
+
+                def runs(req):
+                    req.write(str(asyncio.run(turn()) > 0))
+                    return apache.OK
+
+                def begins(req):
+                    end = time.monotonic() + 0.5
+                    while time.monotonic() < end:
+                        asyncio.run(once())
+                    req.write('True')
+                    return apache.OK
+                ",
+            )
+            .children(1)
+            .vhost("runs.test", "PythonHandler loops::runs")
+            .vhost("begins.test", "PythonHandler loops::begins")
+            .start();
+
+        // Where each child has one thread, they come one after the other.
+        let both: Vec<_> = std::thread::scope(|scope| {
+            let asked = ["runs.test", "begins.test", "runs.test", "begins.test"];
+            let threads = asked.map(|host| scope.spawn(|| server.request("GET", "/x").host(host).send().text()));
+            threads.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+        });
+        assert_eq!(both, ["True"; 4], "{}", server.log());
+    }
+}

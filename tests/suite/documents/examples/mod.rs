@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::fixture::{Httpd, Mpm, Server};
-use page::{Example, Exchange, examples};
+use page::{Example, Exchange, TRIED, examples};
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
@@ -20,7 +20,7 @@ macro_rules! pages {
 
         $(#[test]
         fn $name() {
-            serve($page);
+            serve($page, Mpm::Event);
         })+
     };
 }
@@ -46,6 +46,33 @@ pages! {
     library_cgihandler: "library/cgihandler.md",
     library_cookie: "library/Cookie.md",
     library_session: "library/Session.md",
+    first_handler: "first-handler.md",
+    layout: "layout.md",
+    proxies: "proxies.md",
+    hardening: "hardening.md",
+    logs: "logs.md",
+    asyncio: "asyncio.md",
+    troubleshooting: "troubleshooting.md",
+    migration_gunicorn: "migration-gunicorn.md",
+}
+
+/// What it says holds under each process model.
+#[test]
+fn asyncio_under_prefork() {
+    serve("asyncio.md", Mpm::Prefork);
+}
+
+/// What an example that is not shown finds in the log, its page has.
+#[test]
+fn what_is_tried_is_what_a_page_says() {
+    for name in PAGES {
+        let text = fs::read_to_string(docs().join(name)).unwrap_or_else(|error| panic!("docs/{name}: {error}"));
+        let shown: String = text.split("<!--").map(|part| part.rsplit("-->").next().unwrap_or("")).collect();
+        for example in examples(&text).unwrap_or_default().iter().filter(|example| example.language == TRIED) {
+            let missing: Vec<_> = example.log.iter().filter(|part| !shown.contains(part.as_str())).collect();
+            assert!(missing.is_empty(), "docs/{name}, line {}: the page does not show {missing:?}", example.line);
+        }
+    }
 }
 
 #[test]
@@ -78,19 +105,21 @@ fn an_example_without_a_check_is_found() {
         ["line 1: not understood: nonsense", "line 1: not understood: < x"]
     );
     assert!(wrong("```python\n```\n<!-- check\n> GET /\n< 200\n= text\n-->\n```sh\nls\n```\n").is_empty());
+    assert_eq!(wrong("<!-- try\n> GET /\n-->\n"), ["line 1: a request or an answer is missing"]);
+    assert!(wrong("<!-- try\nfile a\n| b\n+ Options None\n> GET /\n< 200\nlog c\n-->\n").is_empty());
 }
 
 /// Serves the examples of a page, each from a virtual host of its own.
-fn serve(name: &str) {
+fn serve(name: &str, mpm: Mpm) {
     let text = fs::read_to_string(docs().join(name)).unwrap_or_else(|error| panic!("docs/{name}: {error}"));
     let examples = examples(&text).unwrap_or_else(|wrong| panic!("docs/{name}:\n{}", wrong.join("\n")));
     let (alone, together): (Vec<_>, Vec<_>) = examples.iter().partition(|example| example.alone);
     for example in alone {
-        let base = example.modules.iter().fold(Httpd::new(Mpm::Event), |httpd, module| httpd.module(module));
+        let base = example.modules.iter().fold(Httpd::new(mpm), |httpd, module| httpd.module(module));
         let server = files(base, example).config(configuration(example)).start();
         check(&server, name, example, "localhost");
     }
-    let base = Httpd::new(Mpm::Event).children(1);
+    let base = Httpd::new(mpm).children(1);
     let httpd = together
         .iter()
         .fold(base, |httpd, example| files(httpd, example).vhost(&host(example), configuration(example)));
@@ -111,7 +140,8 @@ fn files(httpd: Httpd, example: &Example) -> Httpd {
         "psp" => "page.psp".to_owned(),
         _ => format!("{}.py", example.module.replace('.', "/")),
     };
-    let files = [(file, example.code.clone())].into_iter().chain(example.files.clone());
+    let shown = (example.language != TRIED).then(|| (file, example.code.clone()));
+    let files = shown.into_iter().chain(example.files.clone());
     files.fold(httpd, |httpd, (file, text)| httpd.binary_file(format!("{}/{file}", host(example)), text))
 }
 
@@ -119,6 +149,7 @@ fn configuration(example: &Example) -> String {
     let folder = format!("${{HTDOCS}}/{}", host(example));
     let own = match (&example.configuration, example.language.as_str()) {
         (Some(text), _) => text.replace("/srv/app", &folder),
+        (None, TRIED) => String::new(),
         (None, "html") => "AddOutputFilter INCLUDES .shtml\n".to_owned(),
         (None, "psp") => format!(
             "<Directory \"{folder}\">\n    AddHandler mod_python .psp\n    PythonHandler mod_python.psp\n</Directory>\n"

@@ -16,6 +16,12 @@
 //! | `= LINE` | the body, line by line |
 //! | `~ TEXT` | a part of the body |
 //! | `log TEXT` | a part of the error log |
+//!
+//! `<!-- try`, with the same lines, is an example that the page does not show: `file` and `+` make all of it. What it finds in the log, the
+//! page has too.
+
+/// The language of an example that the page does not show.
+pub const TRIED: &str = "tried";
 
 /// An example.
 #[derive(Clone, Default)]
@@ -55,6 +61,12 @@ pub fn examples(text: &str) -> Result<Vec<Example>, Vec<String>> {
     let mut configuration = None;
     let mut lines = text.lines().enumerate().peekable();
     while let Some((at, line)) = lines.next() {
+        if line == "<!-- try" {
+            let mut example = Example { line: at + 1, language: TRIED.into(), ..Example::default() };
+            example.read_all(lines.by_ref().map(|(_, line)| line), found.last(), None, &mut wrong);
+            found.push(example);
+            continue;
+        }
         let Some(language) = line.strip_prefix("```") else { continue };
         let block: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
         let code = block.join("\n") + "\n";
@@ -70,17 +82,10 @@ pub fn examples(text: &str) -> Result<Vec<Example>, Vec<String>> {
             wrong.push(format!("line {}: the example has no check", at + 1));
             continue;
         }
-        let check: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "-->").collect();
         let mut example =
             Example { line: at + 1, language: language.into(), code, module: "example".into(), ..Example::default() };
-        for line in check {
-            if let Err(sentence) = example.read(line, found.last(), configuration.as_deref()) {
-                wrong.push(format!("line {}: {sentence}: {line}", at + 1));
-            }
-        }
-        if example.exchanges.is_empty() || example.exchanges.iter().any(|exchange| exchange.status == 0) {
-            wrong.push(format!("line {}: a request or an answer is missing", at + 1));
-        }
+        let check = lines.by_ref().map(|(_, line)| line);
+        example.read_all(check, found.last(), configuration.as_deref(), &mut wrong);
         found.push(example);
     }
     match wrong.is_empty() {
@@ -90,6 +95,24 @@ pub fn examples(text: &str) -> Result<Vec<Example>, Vec<String>> {
 }
 
 impl Example {
+    /// Reads the lines of its check, to the end of the comment.
+    fn read_all<'t>(
+        &mut self,
+        lines: impl Iterator<Item = &'t str>,
+        before: Option<&Example>,
+        configuration: Option<&str>,
+        wrong: &mut Vec<String>,
+    ) {
+        for line in lines.take_while(|line| *line != "-->") {
+            if let Err(sentence) = self.read(line, before, configuration) {
+                wrong.push(format!("line {}: {sentence}: {line}", self.line));
+            }
+        }
+        if self.exchanges.is_empty() || self.exchanges.iter().any(|exchange| exchange.status == 0) {
+            wrong.push(format!("line {}: a request or an answer is missing", self.line));
+        }
+    }
+
     fn read(&mut self, line: &str, before: Option<&Example>, configuration: Option<&str>) -> Result<(), &'static str> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let rest = rest.to_owned();

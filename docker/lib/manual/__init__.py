@@ -1,0 +1,1 @@
+"""The commands that README and the manual show: each can run."""
