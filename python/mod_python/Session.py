@@ -61,14 +61,18 @@ def _default_kind(options):
 
 
 def _has_store(options):
+    """Whether an option names a store for sessions, or a directive says where the store "default" is."""
+    if options.get("mod_python.session.store"):
+        return True
     try:
-        from ._sessions_store import is_chosen
+        from . import _store
     except ModuleNotFoundError as error:
         # Outside of httpd there are no stores
         if error.name != "_store":
             raise
         return False
-    return is_chosen(options)
+    _, location, more = _store.settings("default")
+    return location is not None or bool(more)
 
 
 def __getattr__(name):

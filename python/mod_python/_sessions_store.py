@@ -112,11 +112,3 @@ def _opened(name):
         raise SessionError(f"MP0518: PythonOption {STORE_OPTION} is {name!r}: {error}") from None
     except StoreError as error:
         raise SessionError(f"MP0519: the sessions' store {name!r} cannot be opened: {error}") from error
-
-
-def is_chosen(options):
-    """Whether sessions are in a store where no kind is chosen: the option names one, or a directive says where "default" is."""
-    if options.get(STORE_OPTION):
-        return True
-    _, location, more = _store.settings("default")
-    return location is not None or bool(more)

@@ -276,9 +276,13 @@ class WhichStoreTest(StoreSessionTest):
             fake_store.configure("default")
             import sys
 
+            import mod_python
+
+            builtin = mod_python._store
+            self.addCleanup(setattr, mod_python, "_store", builtin)
+            del mod_python._store
             with mock.patch.dict(sys.modules):
-                for name in ("_store", "mod_python._store", "mod_python._sessions_store"):
-                    sys.modules.pop(name, None)
+                del sys.modules["mod_python._store"]
                 sys.modules["_store"] = None
                 self.assertEqual(kind(), "MemorySession")
 
