@@ -17,6 +17,10 @@ pub enum ConfigError {
         "MP0203: {directive}: '{text}' is not a handler: write module or module::object, both dotted Python names (a folder of handlers is added with PythonPath, not with a path here)"
     )]
     NotAHandler { directive: &'static str, text: String },
+    #[error(
+        "MP0203: {directive}: '{file}' is a file, not a handler: a WSGI application is given by 'PythonApplication / {file}', without {directive}; a handler is the name of a module, whose folder is added with PythonPath"
+    )]
+    FileAsHandler { directive: &'static str, file: String },
     #[error("MP0204: {0} has an argument that is not UTF-8")]
     NotUtf8(String),
     #[error("MP0205: mod_python has a defect in reading this directive: {0}")]
