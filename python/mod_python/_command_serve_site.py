@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ._command import CommandError
 from ._command_serve_app import App, handlers_in
-from ._command_serve_httpd import Httpd, User
+from ._command_serve_httpd import Httpd, User, python_of
 from ._command_serve_venv import Venv
 
 # A character of a path that httpd's configuration, or its wildcards, would take for something else
@@ -137,6 +137,9 @@ class Site:
         """The MPM's directives."""
         kind = "prefork" if self.shape in ("prefork", "itk") else "winnt" if self.shape == "winnt" else ""
         numbers = dict((_DEPLOYED if self.is_deployed else _SMALL)[kind])
+        if self.app.kind == "demo":
+            # A child that is killed is replaced at once
+            numbers.update({"prefork": {"MinSpareServers": 4}, "": {"MinSpareThreads": 33}}.get(kind, {}))
         if kind == "prefork":
             if self.processes:
                 numbers = {
@@ -196,6 +199,9 @@ class Site:
             values = {"ROOT": f'"{self.root}/demo"', "PORT": self.port, "STATE": f'"{self.root}/state"', "GIL": self.gil}
             if self.vhost:
                 values["VHOST"] = self.vhost
+            python = python_of(self.module)
+            if python and tuple(map(int, python.split("."))) >= (3, 12):
+                values["OWN_GIL"] = "yes"
             lines += [f"Define DEMO_{name} {value}" for name, value in values.items()]
             return [*lines, f'Include "{self.root}/demo/site.conf"', *more]
         if self.gil != "shared" or self.venv:
