@@ -46,15 +46,16 @@ def _children(parent):
     for name in os.listdir("/proc"):
         if name.isdigit():
             fields = _stat(name)
-            if fields and fields[0] != "Z" and fields[1] == str(parent) and _program(name) == _program(parent):
+            if fields and fields[0] != "Z" and fields[1] == str(parent) and _name(name) == _name(parent):
                 found.append(int(name))
     return found
 
 
-def _program(pid):
+def _name(pid):
     """What a process runs: httpd's parent has others than httpds as children too, such as rotatelogs."""
     try:
-        return os.readlink(f"/proc/{pid}/exe")
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read()
     except OSError:
         return ""
 

@@ -13,6 +13,14 @@ from ._command_httpd_tree import parsed
 _INSTALL = "install it (apache2 on Debian and Ubuntu, httpd on Fedora), or name the program with --httpd"
 
 
+# Debian's folder of the pid file is made by its script when httpd is started, and httpd tests nothing without it
+_WITH_ENVIRONMENT = """\
+. "$0"
+[ -z "${APACHE_RUN_DIR:-}" ] || [ -d "$APACHE_RUN_DIR" ] || mkdir -p "$APACHE_RUN_DIR" 2>/dev/null
+exec "$@"
+"""
+
+
 def programs():
     """The httpds of this machine, each once; the one that the environment names, if it does."""
     named = os.environ.get("MOD_PYTHON_HTTPD") or (_installation.value("HTTPD") if os.environ.get("APXS") else "")
@@ -110,7 +118,7 @@ class SystemHttpd:
         line = [self.program, *(("-f", self.conf) if self.conf else ()), *arguments]
         for file in (os.path.join(self.folder, "envvars"), os.path.join(os.path.dirname(self.program), "envvars")):
             if os.path.isfile(file):
-                return ["/bin/sh", "-c", '. "$0"; exec "$@"', file, *line]
+                return ["/bin/sh", "-c", _WITH_ENVIRONMENT, file, *line]
         return line
 
     def run(self, *arguments):

@@ -3,6 +3,7 @@
 import argparse
 import filecmp
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -145,7 +146,9 @@ class Install:
             return
         is_accepted, said = self.httpd.test("-C", f'LoadModule python_module "{module}"')
         if not is_accepted:
-            raise CommandError(f"httpd does not take {module}, so nothing was installed; it says:\n{said}")
+            missing = re.search(r"(libpython3\.\d+)\S*: cannot open shared object", said)
+            advice = f"\nThe library of its Python is not on this system: install it ({missing[1]} on Debian and Ubuntu, python3-libs on Fedora)." if missing else ""
+            raise CommandError(f"httpd does not take {module}, so nothing was installed; it says:\n{said}{advice}")
 
     def home(self, python):
         """The line for the virtual environment that this command runs in."""
@@ -227,7 +230,8 @@ def put(source, target, mode=0o644):
     os.replace(target + ".new", target)
     if os.access("/usr/sbin/restorecon", os.X_OK):
         subprocess.run(["/usr/sbin/restorecon", target], capture_output=True)
-    print(f"  {target} ({os.path.getsize(target) / 1e6:.1f} MB)")
+    size = os.path.getsize(target)
+    print(f"  {target} ({size / 1e6:.1f} MB)" if size >= 1e5 else f"  {target}")
 
 
 def restart_words(httpd, layout, was_loaded):

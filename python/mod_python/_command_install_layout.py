@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ._command import CommandError
 from ._command_httpd import load_lines, package_of
 
-MARK = "# Written by 'mod_python install'; 'mod_python install --remove' takes it away."
+MARK = "# Written by 'mod_python install' or apxs/install; 'mod_python install --remove' and 'apxs/install --uninstall' take it away."
 _MARKS = (MARK, "# Written by mod_python's apxs/install; 'apxs/install --uninstall' takes it away.")
 
 

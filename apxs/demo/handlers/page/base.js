@@ -84,7 +84,11 @@ function box(child) {
 }
 
 function redrawMap() {
-  const boxes = [...children.values()].map(box);
+  // Where not all are shown, those that have ended or begun are.
+  const rank = child => (child.ended ? 0 : child.fresh ? 1 : 2);
+  const shown = [...children.values()];
+  if (shown.length > BOXES + 1) shown.sort((one, other) => rank(one) - rank(other));
+  const boxes = shown.map(box);
   const rest = boxes.length > BOXES + 1 ? boxes.splice(BOXES) : [];
   const parts = [el("div", { class: "boxes" }, ...boxes)];
   if (rest.length) {

@@ -84,14 +84,14 @@ class Load {
     await pause(ALONE);
     end.abort();
     await one;
-    this.status.replaceChildren(...this.verdict());
+    this.status.replaceChildren(...this.verdict(threaded));
   }
 
   async until(isSo) {
     for (const end = performance.now() + LATEST; !isSo() && performance.now() < end;) await pause(20);
   }
 
-  verdict() {
+  verdict(threaded) {
     const second = this.slices[1];
     const mean = slices => slices.reduce((sum, [, speed]) => sum + speed, 0) / Math.max(1, slices.length);
     if (second.length < 3) return ["The machine is too busy to measure this: try again."];
@@ -102,9 +102,14 @@ class Load {
     const part = Math.round(100 * mean(inside) / mean(outside));
     return [
       el("b", {}, `Beside the second, the first one ran at ${part} % of its speed.`),
-      part < 75 ? " They took turns." : " They computed at the same time.",
-      this.isBusy ? " (This machine is busy with other work, which bends the lines.)" : "",
+      this.isBusy ? " This machine is busy with other work, which bends the lines." : this.meaning(part, threaded),
     ];
+  }
+
+  meaning(part, threaded) {
+    if (!threaded) return " They are two processes.";
+    if (part >= 75) return " They computed at the same time.";
+    return this.kind === "shared" ? " They took turns." : " There was no processor to spare.";
   }
 }
 
