@@ -65,21 +65,21 @@ def run(options):
         if not option.strip():
             raise CommandError("--pythonoption: a name is missing; write 'NAME VALUE'")
     check_path(dest)
-    module = _module(options)
-    venv = _venv(options, module)
+    venv = _venv(options)
     if not options.no_check:
-        _check_handler(options.pythonhandler, path, venv)
+        _check_handler(options.pythonhandler, path, venv and venv.folder)
         _check_application(options)
     _check_options(options)
-    _write(dest, listen, path, options, module, venv)
+    module = _module(options)
+    _check_fits(venv, module)
+    _write(dest, listen, path, options, module, venv and venv.folder)
     return 0
 
 
-def _venv(options, module):
-    """The folder of the virtual environment; None if there is none to be."""
-    from ._command_serve_httpd import python_of
+def _venv(options):
+    """The virtual environment; None if there is none to be."""
     from ._command_serve_site import check_path
-    from ._command_serve_venv import Venv, checked
+    from ._command_serve_venv import Venv
 
     if options.venv is None:
         return None
@@ -87,10 +87,17 @@ def _venv(options, module):
         raise CommandError("--venv is empty")
     found = Venv(options.venv)
     check_path(found.folder)
-    version = python_of(module) if module and os.path.isfile(module) else ""
+    return found
+
+
+def _check_fits(venv, module):
+    """Whether the module, which is built for one Python, can use the environment."""
+    from ._command_serve_httpd import python_of
+    from ._command_serve_venv import checked
+
+    version = python_of(module) if venv and module and os.path.isfile(module) else ""
     if version:
-        checked(found, version, "application", lambda text: None)
-    return found.folder
+        checked(venv, version, "application", lambda text: None)
 
 
 def _check_options(options):
