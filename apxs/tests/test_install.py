@@ -233,6 +233,43 @@ PythonApplication /b {app}/none.wsgi
             "7 things are wrong.",
         )
 
+    def test_where_a_module_is_looked_for(self):
+        files = {"hello.py": "def handler(req): return 0\n", "one.wsgi": "application = print\n"}
+        self.check(
+            files,
+            """
+<Directory "{app}">
+    PythonHandler hello hello::missing
+</Directory>
+<Location "/computed">
+    PythonPath "[__import__('os').path.join('/no', 'such')] + sys.path"
+    PythonHandler hello
+</Location>
+<Directory ~ "^/srv/.*">
+    PythonHandler hello
+</Directory>
+<Location "/nowhere">
+    PythonPath "['/no/such/folder'] + sys.path"
+    PythonHandler hello
+</Location>
+WSGIScriptAlias /one {app}/one.wsgi
+WSGIScriptAliasMatch "^/([a-z]+)$" "{app}/$1.wsgi"
+<Location "/not">
+    PythonApplication None
+</Location>
+""",
+            1,
+            "Directory {app} of system.test; interpreter system.test; packages of the system\n {app}/hello.py compiles.",
+            "WRONG: {app}/hello.py does not define missing.",
+            "Location /computed of system.test; interpreter system.test; packages of the system\n hello is looked for in folders that Python computes",
+            "Directory ~ ^/srv/.* of system.test; interpreter system.test; packages of the system\n hello is looked for in folders that Python computes",
+            "WRONG: there is no folder /no/such/folder, in which it is looked for.",
+            "URL /one of system.test; interpreter that of its groups",
+            "{app}/one.wsgi compiles.",
+            "the path depends on the URL: it was not looked at.",
+            "3 things are wrong.",
+        )
+
     def test_a_configuration_that_httpd_refuses(self):
         self.check({}, "PythonHander x\n", 1, "not accepted", "there is no directive PythonHander: did you mean PythonHandler?", "correct what httpd says")
         self.check({}, "PythonHandler x\n", 1, "Invalid command 'PythonHandler'", "WRONG: mod_python is not loaded", loads=False)

@@ -162,11 +162,14 @@ def _scope(tree, node, program):
     options = dict(word.partition("=")[::2] for word in node.words if "=" in word) if program.is_application else {}
     if node.is_named("PythonImport") and len(node.words) > 1:
         interpreter = node.words[1]
+    elif node.is_named(*_SCRIPTS, *_ONE_SCRIPT):
+        interpreter = "that of its groups (WSGIProcessGroup, WSGIApplicationGroup)"
     else:
         interpreter = options.get("interpreter") or _interpreter(node, section, name)
     folders, is_computed = _folders(_first(node, "PythonPath"))
     if not folders and not is_computed and section is not None and section.is_named("Directory") and not program.is_application:
-        folders = [section.words[0].rstrip("/")] if section.words else []
+        folders = [section.words[0].rstrip("/")] if section.words and section.words[0].startswith("/") else []
+        is_computed = not folders  # a pattern, which many folders can fit
     return Scope(
         f"{where} of {name}", name, interpreter, _venv(tree, interpreter), [*options.get("path", "").split(":"), *folders],
         is_computed, _is_on(node, "PythonAutoReload", "On") and not node.is_named("PythonImport"),
@@ -216,4 +219,5 @@ def _folders(expression):
     folders = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
     plain = (ast.Expression, ast.List, ast.Tuple, ast.Constant, ast.BinOp, ast.Add, ast.Attribute, ast.Name, ast.Load)
     is_computed = any(not isinstance(part, plain) for part in parts) or any(isinstance(part, ast.Name) and part.id != "sys" for part in parts)
-    return folders, is_computed
+    # A text in a computation can be anything, such as a part of a path
+    return [folder for folder in folders if os.path.isdir(folder)] if is_computed else folders, is_computed
