@@ -67,9 +67,9 @@ class FakeSystem:
         environ = {name: value for name, value in os.environ.items() if name not in ("MOD_PYTHON_SO", "MOD_PYTHON_HTTPD", "APXS", "VIRTUAL_ENV")}
         return {**environ, "PATH": path, "APACHE_STATE_DIRECTORY": str(self.root / "state"), "PYTHONDONTWRITEBYTECODE": "1", **more}
 
-    def command(self, *arguments, library=REPOSITORY, httpd=True, env=(), **more):
+    def command(self, *arguments, library=REPOSITORY, httpd=True, env=(), python=sys.executable, **more):
         """The command, run to its end."""
-        line = [sys.executable, "-I", str(library / "apxs/lib/command.py"), f"mod_python {arguments[0]}", *map(str, arguments)]
+        line = [python, "-I", str(library / "apxs/lib/command.py"), f"mod_python {arguments[0]}", *map(str, arguments)]
         if httpd:
             line += ["--httpd", str(self.program)]
         return subprocess.run(line, env=self.environ(**dict(env)), cwd=self.root, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, **more)

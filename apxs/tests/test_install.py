@@ -7,10 +7,11 @@ import shutil
 import subprocess
 import time
 import unittest
+from unittest import mock
 
 from fake_system import HTTPD, MODULE, FakeSystem, fake_program, has_a2enmod
 from test_package import free_port
-from test_serve import REPOSITORY, Folder
+from test_serve import REPOSITORY, SHARED_PYTHON, Folder
 
 LAYOUTS = ["line", "drop-in", *(["debian"] if has_a2enmod() else [])]
 USES = """
@@ -52,6 +53,30 @@ class Install(unittest.TestCase):
                 self.assertIn(f"  {module}\n", taken)
                 self.assertEqual(system.files(), before)
                 self.assertIn("Nothing to take away", self.ok(system.command("install", "--remove")))
+
+    def test_from_a_virtual_environment(self):
+        with FakeSystem(more="User nobody\n" if os.geteuid() == 0 else "") as system:
+            venv = system.root / "venv"
+            made = subprocess.run([SHARED_PYTHON, "-m", "venv", "--without-pip", venv], capture_output=True)
+            if made.returncode != 0:
+                self.skipTest(f"{SHARED_PYTHON} makes no virtual environment")
+            before = system.files()
+            home, python = f'PythonHome "{venv}"', str(venv / "bin/python")
+            self.ok(self.install(system, python=python))
+            self.assertEqual(system.conf.read_text().count(home), 1)
+            self.ok(self.install(system, "--no-home", python=python))
+            self.assertNotIn("PythonHome", system.conf.read_text())
+            self.ok(self.install(system, python=python))
+            self.assertIn(home, system.conf.read_text())
+            if os.geteuid() == 0:
+                venv.chmod(0o700)
+                said = self.ok(self.install(system, python=python))
+                self.assertIn(f"without {home[:10]} {venv}: httpd's user nobody cannot read it", said)
+                self.assertNotIn("PythonHome", system.conf.read_text())
+                venv.chmod(0o755)
+                self.ok(self.install(system, python=python))
+            self.ok(system.command("install", "--remove"))
+            self.assertEqual(system.files(), before)
 
     @unittest.skipUnless(shutil.which("objcopy"), "there is no objcopy")
     def test_the_symbols_lie_beside_it(self):
@@ -150,6 +175,25 @@ class Install(unittest.TestCase):
             rights = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
             parts = (f"{system.root}/modules belongs to root, or another user: run 'sudo mod_python install'",)
             self.refused(system, 1, *parts, arguments=("--module", module), library=place, **rights)
+
+    def test_the_advice_loads_a_new_module(self):
+        from mod_python._command_httpd import SystemHttpd
+        from mod_python._command_install import restart_words
+        from mod_python._command_install_layout import Layout
+
+        httpd = SystemHttpd("/opt/httpd/bin/httpd")
+        for kind, there, was_loaded, expected in (
+            ("debian", ["/run/systemd/system"], True, "systemctl restart httpd"),
+            ("drop-in", ["/run/systemd/system"], False, "systemctl restart httpd"),
+            ("debian", ["/etc/init.d/httpd"], True, "service httpd restart"),
+            ("line", ["/run/systemd/system"], False, "httpd -k graceful"),
+            ("line", ["/run/systemd/system"], True, "httpd -k stop, and when it has ended, /opt/httpd/bin/httpd -k start"),
+            ("debian", [], True, "-k stop, and when it has ended"),
+        ):
+            with mock.patch("os.path.isdir", there.__contains__), mock.patch("os.path.exists", there.__contains__):
+                said = restart_words(httpd, Layout(httpd, kind, "/x"), was_loaded)
+            self.assertIn(expected, said)
+            self.assertNotIn("-k restart", said)
 
     def test_what_apxs_install_asks_first(self):
         with FakeSystem() as system:
