@@ -277,6 +277,14 @@ PythonApplication /b {app}/none.wsgi
             "7 things are wrong.",
         )
 
+    def test_a_misspelled_directive_in_an_access_file(self):
+        with FakeSystem(more=f'LoadModule python_module "{os.path.realpath(MODULE)}"\n') as system:
+            access = system.root / "htdocs/.htaccess"
+            access.write_text("PythonDebug On\n\nPythonHander hello\n# PythonHander\nHeader set X y\n")
+            done = system.command("check")
+            self.assertEqual((done.returncode, done.stdout.count("did you mean")), (1, 1), done.stdout)
+            self.assertIn(f"WRONG: {access}:3: there is no directive PythonHander: did you mean PythonHandler?", done.stdout)
+
     def test_where_a_module_is_looked_for(self):
         files = {"hello.py": "def handler(req): return 0\n", "one.wsgi": "application = print\n"}
         self.check(

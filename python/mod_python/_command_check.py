@@ -1,14 +1,16 @@
 """``mod_python check``: what httpd's configuration has for Python, whether it loads, and what a graceful restart would do."""
 
+import difflib
 import os
 import time
 
-from . import _installation
+from . import _httpdconf_names as names
 from ._command import CommandError
 from ._command_check_files import faults, find, has_object, packages_of, python_for, with_imports
 from ._command_check_programs import programs
 from ._command_check_running import Running
 from ._command_httpd import SystemHttpd, load_lines
+from ._command_install_uses import access_lines
 
 EPILOG = """\
 It tests the configuration as 'apache2ctl configtest' does, and lists each handler and each application that it names: for which URLs, in which
@@ -85,6 +87,7 @@ class Check:
         user = _user(facts.get("User", ""))
         for program in found:
             self.program(program, user, running)
+        self.access_files(tree)
         self.end(running)
         return self.faults
 
@@ -122,6 +125,16 @@ class Check:
             self.wrong(str(error))
             return False
         return True
+
+    def access_files(self, tree):
+        """Directives in .htaccess files that there are not: httpd reads these files when a request comes, and not now."""
+        known = [name for text in (names.OWN_ONE, names.OWN_LINE) for name in text.split()]
+        lower = {name.lower(): name for name in known}
+        for place, line in access_lines(tree):
+            name = line.split()[0].lower()
+            near = difflib.get_close_matches(name, lower, 1, 0.85)
+            if near and name not in lower:
+                self.wrong(f"{place}: there is no directive {line.split()[0]}: did you mean {lower[near[0]]}?")
 
     def program(self, program, user, running):
         """One handler or application."""

@@ -17,16 +17,23 @@ def uses(tree, is_ours):
     for node in tree.all():
         if _is_use(node.name, node.words, names) and not is_ours(node.file, node.line):
             found.append((node.place, f"{node.name} {node.arguments}".strip()))
+    for place, line in access_lines(tree):
+        words = line.split()
+        if _is_use(words[0], words[1:], names):
+            found.append((place, line))
+    return found
+
+
+def access_lines(tree):
+    """The lines (place, text) of the .htaccess files below the folders of the configuration."""
     for path in _access_files(tree):
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
                 for number, line in enumerate(file, 1):
-                    words = line.split()
-                    if words and _is_use(words[0], words[1:], names):
-                        found.append((f"{path}:{number}", line.strip()))
+                    if line.strip():
+                        yield f"{path}:{number}", line.strip()
         except OSError:
             continue
-    return found
 
 
 def _is_use(name, words, filters):
