@@ -69,6 +69,13 @@ class Served(unittest.TestCase):
         self.assertIsNone(re.search(r"\$[a-z_]+\b(?!\()", re.sub(r"(?s)<script.*?</script>|<style.*?</style>", "", text)), "everything is filled in")
         self.assertEqual(self.ask("/none")[0], 404)
 
+    def test_the_documents_that_it_names_are_there(self):
+        names = re.findall(r'href="(/docs/[a-z-]+\.md)"', self.ask("/")[2])
+        self.assertEqual(len(names), 5)
+        for name in names:
+            status, kind, text = self.ask(name)
+            self.assertEqual((status, kind, text[:2]), (200, "text/plain", "# "), name)
+
     def test_a_link_leads_to_a_page_and_a_script_gets_json(self):
         status, kind, text = self.ask("/by-directory/one/", Accept="text/html,*/*")
         self.assertEqual((status, kind), (200, "text/html"))

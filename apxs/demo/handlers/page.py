@@ -65,6 +65,7 @@ def handler(req):
             gil_lead=_gil_words(mpm),
         ),
         **_process_model(mpm),
+        reading=_reading("demo.docs" in req.get_options()),
         own_gil=_own_gil(req, answer["interpreter"]["python"]),
     )
     body = _TEMPLATE.substitute(
@@ -109,6 +110,21 @@ def _interpreter_words(info):
         "python": info["python"],
         "thread_states": info["thread_states"],
     }
+
+
+_DOCUMENTS = {
+    "applications.md": "deploy Django, Flask and other applications",
+    "python-api.md": "what a handler can do with a request",
+    "directives.md": "all that can be configured",
+    "process-model.md": "this page, in words",
+    "operation.md": "installation, restarts, logs",
+}
+
+
+def _reading(are_served):
+    """The documents; those of a checkout are served beside the page."""
+    link = '<a href="/docs/%s">%s</a>' if are_served else "<b>%.0s%s</b>"
+    return "\n      ".join("<li>%s: %s</li>" % (link % (name, name), about) for name, about in _DOCUMENTS.items())
 
 
 def _gil_words(mpm):
