@@ -6,6 +6,7 @@ mod error;
 mod flags;
 mod generation;
 mod handler;
+mod misspelled;
 mod naming;
 mod phase;
 mod records;
@@ -18,6 +19,7 @@ pub use directives::{COMMANDS, other_user, parse_require};
 pub use flags::Flag;
 pub use generation::{Folder, Generation};
 pub use handler::{Handler, HandlerList, Name, Origin, Selected};
+pub use misspelled::misspelled;
 pub use naming::{connection_interpreter_name, interpreter_name};
 pub use phase::{Phase, Role};
 pub use records::{

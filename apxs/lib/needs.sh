@@ -65,10 +65,15 @@ rust_new_enough() {
     [ "$(printf '%s\n' "$RUST_MINIMUM" "${version%% *}" | sort -V | head -n 1)" = "$RUST_MINIMUM" ]
 }
 
+# Where distributions keep the certificates that they trust.
+CERTIFICATES=(/etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem /etc/ssl/cert.pem)
+
 have_certificates() {
-    [ -n "${SSL_CERT_FILE:-}${CARGO_HTTP_CAINFO:-}" ] ||
-        [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] ||
-        [ -e /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem ]
+    local file
+    for file in "${SSL_CERT_FILE:-}" "${CARGO_HTTP_CAINFO:-}" "${CERTIFICATES[@]}"; do
+        [ -z "$file" ] || [ ! -e "$file" ] || return 0
+    done
+    return 1
 }
 
 # libclang, and the headers of the compiler that it reads beside httpd's.
@@ -102,13 +107,16 @@ provide() {
     [ ${#missing[@]} -gt 0 ] || return 0
     refuse_the_impossible "${missing[@]}"
     note "this machine lacks $(need_names "${missing[@]}")."
+    [[ " $* " != *' rust '* ]] || note "after that the module is built: $(build_words)."
     if command -v apt-get >/dev/null; then
         words="apt-get install $(apt_packages "${missing[@]}")"
+        note "to install: $(apt_packages "${missing[@]}")$(apt_size "${missing[@]}")"
         confirm "Install from the distribution with apt-get?" || die "nothing was installed; it takes: $words"
         need_root "Installing packages ($words)"
         apt_install "${missing[@]}"
     elif command -v dnf >/dev/null; then
         words="dnf install $(dnf_packages "${missing[@]}")"
+        note "to install: $(dnf_packages "${missing[@]}")"
         confirm "Install from the distribution with dnf?" || die "nothing was installed; it takes: $words"
         need_root "Installing packages ($words)"
         dnf_install "${missing[@]}"
@@ -204,6 +212,15 @@ apt_rust() {
             return
         fi
     done
+}
+
+# With what they need in turn, as far as apt knows without asking the network.
+apt_size() {
+    local packages
+    packages=$(apt_packages "$@")
+    # shellcheck disable=SC2086 # a list of names
+    apt-get install --print-uris -qq --no-install-recommends $packages 2>/dev/null |
+        awk '{ bytes += $3; count++ } END { if (count) printf " (%d packages, %.0f MB to fetch)", count, bytes / 1e6 }'
 }
 
 apt_install() {

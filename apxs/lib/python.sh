@@ -70,6 +70,18 @@ choose_python() {
     return 1
 }
 
+# A Python that can run the command, whatever the module is built for.
+any_python() {
+    local candidate
+    for candidate in "${PYO3_PYTHON:-}" "$(command -v python3 || true)" /usr/bin/python3; do
+        if [ -n "$candidate" ] && "$candidate" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
 # The distribution's packages with headers and shared library belong to its own Pythons only.
 python_from_distribution() {
     case $PYTHON in /usr/bin/python3 | /usr/bin/python3.*) return 0 ;; *) return 1 ;; esac

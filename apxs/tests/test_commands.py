@@ -62,6 +62,14 @@ class Handlers(unittest.TestCase):
         self.assertEqual([text for _, text in answers[:7]], [repr(pair) for pair in expected], said)
         self.assertEqual([status for status, _ in answers], [200] * len(paths), said)
 
+    def test_a_handler_of_the_library(self):
+        answers, said = self.served({}, ["/"], "mod_python.testhandler::handler")
+        self.assertEqual(answers[0][0], 200, said)
+        self.assertIn("mod_python", answers[0][1])
+        with Folder({}) as place:
+            done = command("serve", "mod_python.none::handler", cwd=place)
+            self.assertIn("the current directory has no module mod_python.none.", done.stderr)
+
     def test_it_says_what_is_loaded_again(self):
         said = self.served({"app.py": APPLICATION}, ["/"], ".")[1]
         self.assertIn("the application's own file is loaded again when it was edited; what it imports is not\n", said)

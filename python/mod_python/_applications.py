@@ -184,10 +184,10 @@ def load_script(path, reload, log, prefix):
 def _look(script, log, since):
     try:
         state = os.stat(script.path)
-    except OSError:
+    except OSError as error:
         if script.module is not None:
             return script.module
-        raise
+        raise _with_advice(error, script.path) from None
     identity = state.st_mtime_ns, state.st_size
     if script.module is not None and (identity == script.known or (identity == script.failed and not log)):
         return script.module
@@ -228,9 +228,22 @@ def _text(error):
     return f"{kind}: {text}" if text else kind
 
 
+def _with_advice(error, path):
+    if not isinstance(error, PermissionError):
+        return error
+    from ._permissions import advice
+
+    sentence = advice(path)
+    return PermissionError(error.errno, f"{error.strerror}; {sentence}", path) if sentence else error
+
+
 def _run(path, name):
-    with open(path, "rb") as file:
-        code = compile(file.read(), path, "exec", dont_inherit=True)
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except PermissionError as error:
+        raise _with_advice(error, path) from None
+    code = compile(source, path, "exec", dont_inherit=True)
     folder = os.path.dirname(path)
     if folder not in sys.path:
         # Last: what stands beside the file must not hide another module

@@ -9,6 +9,8 @@ import sys
 COMMANDS = (
     ("serve", "_command_serve", "serve an application from a private httpd, in the foreground, until Ctrl-C"),
     ("setup-server", "_command_setup_server", "write an httpd for production: its configuration, and a script that controls it"),
+    ("install", "_command_install", "install the module of this package into the httpd of the system, or take it out"),
+    ("check", "_command_check", "look whether what httpd's configuration has for Python is right"),
     ("module-config", "_command_module_config", "print the lines for httpd.conf that load the module of this package"),
     ("create", "_command_create", "create the folder of a private httpd, with its configuration"),
     ("start", "_command_control", "start an httpd"),

@@ -1,5 +1,6 @@
 """``mod_python create DEST``: the folder of a private httpd."""
 
+import glob
 import os
 import sys
 from importlib.machinery import PathFinder
@@ -28,7 +29,10 @@ def add_arguments(parser):
     parser.add_argument("--listen", metavar="[ADDRESS:]PORT", default="8888", help="where httpd listens (8888)")
     parser.add_argument("--pythonhandler", metavar="HANDLER", help="what answers the requests: a module, or module::function (required)")
     parser.add_argument("--pythonpath", metavar="FOLDER[:FOLDER…]", default="", help="folders that Python imports from")
-    parser.add_argument("--pythonoption", metavar="'NAME VALUE'", action="append", default=[], help="a PythonOption; may be repeated")
+    parser.add_argument(
+        "--pythonoption", metavar="'NAME VALUE'", action="append", default=[], help="a PythonOption; may be repeated; the files are then for their owner alone"
+    )
+    parser.add_argument("--venv", metavar="DIR", help="a virtual environment with the packages of the handlers")
     parser.add_argument("--module", metavar="FILE", help=MODULE_HELP)
     parser.add_argument("--no-check", action="store_true", help="do not look whether the handler and the module are there")
 
@@ -61,12 +65,39 @@ def run(options):
         if not option.strip():
             raise CommandError("--pythonoption: a name is missing; write 'NAME VALUE'")
     check_path(dest)
+    venv = _venv(options)
     if not options.no_check:
-        _check_handler(options.pythonhandler, path)
+        _check_handler(options.pythonhandler, path, venv and venv.folder)
         _check_application(options)
     _check_options(options)
-    _write(dest, listen, path, options, _module(options))
+    module = _module(options)
+    _check_fits(venv, module)
+    _write(dest, listen, path, options, module, venv and venv.folder)
     return 0
+
+
+def _venv(options):
+    """The virtual environment; None if there is none to be."""
+    from ._command_serve_site import check_path
+    from ._command_serve_venv import Venv
+
+    if options.venv is None:
+        return None
+    if not options.venv:
+        raise CommandError("--venv is empty")
+    found = Venv(options.venv)
+    check_path(found.folder)
+    return found
+
+
+def _check_fits(venv, module):
+    """Whether the module, which is built for one Python, can use the environment."""
+    from ._command_serve_httpd import python_of
+    from ._command_serve_venv import checked
+
+    version = python_of(module) if venv and module and os.path.isfile(module) else ""
+    if version:
+        checked(venv, version, "application", lambda text: None)
 
 
 def _check_options(options):
@@ -94,18 +125,22 @@ def _module(options):
     return found
 
 
-def _write(dest, listen, path, options, module):
-    from . import _installation, httpdconf
+def _write(dest, listen, path, options, module, venv):
+    from . import _installation
     from ._command_genconfig import generated
+    from ._httpdconf_basic import private_opener, write
 
+    # A PythonOption can be a secret, such as the key of sessions
+    is_private = bool(options.pythonoption)
     try:
-        file = httpdconf.write_basic_config(
-            dest, listen=listen, pythonhandler=options.pythonhandler, pythonpath=path, pythonoptions=options.pythonoption, module=module
-        )
+        file = write(
+            dest, listen, "conf", "logs", "public", options.pythonhandler, path, options.pythonoption, [], "httpd_conf.py", True, False, module,
+            venv=venv, is_private=is_private,
+        )  # fmt: skip
     except (FileNotFoundError, ValueError) as error:
         raise CommandError(str(error)) from error
     conf = os.path.join(dest, "conf", "httpd.conf")
-    with open(conf, "w", encoding="utf-8") as out:
+    with open(conf, "w", encoding="utf-8", opener=private_opener if is_private else None) as out:
         out.write(generated(file))
     print(f"Writing {conf!r}.", file=sys.stderr)
     used = module or os.path.join(_installation.value("LIBEXECDIR"), "mod_python.so")
@@ -123,14 +158,15 @@ def _listen(options):
     return f"{address}:{port}" if address else f"0.0.0.0:{port}"
 
 
-def _check_handler(handler, path):
+def _check_handler(handler, path, venv):
     """Whether the module of the handler can be found, without running any of its code."""
     name = handler.split("::")[0].split("|")[0].strip()
-    search, found = [*path, *sys.path], None
+    packages = glob.glob(os.path.join(glob.escape(venv), "lib", "python3*", "site-packages")) if venv else []
+    search, found = [*path, *packages, *sys.path], None
     for part in name.split("."):
         spec = PathFinder.find_spec(part, search) if part else None
         if spec is None:
-            folders = ", ".join(path) or "the folders that Python imports from by itself"
+            folders = ", ".join([*path, *packages]) or "the folders that Python imports from by itself"
             raise CommandError(
                 f"the handler's module {name!r} was not found in {folders}: correct --pythonhandler, name its folder with --pythonpath, "
                 "or say --no-check if you write it later"

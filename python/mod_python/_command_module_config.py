@@ -6,9 +6,11 @@ import sys
 from ._command import CommandError
 
 EPILOG = """\
-Put them into httpd's configuration, for example:
+Put them into httpd's configuration. On Debian and Ubuntu, for example, where no package has a file of that name:
 
     mod_python module-config | sudo tee /etc/apache2/mods-available/python.load && sudo a2enmod python
+
+'mod_python install' copies the module into httpd's own folder, and writes its line where this httpd keeps such lines.
 """
 
 
@@ -25,4 +27,19 @@ def run(options):
     print(f'LoadModule python_module "{os.path.realpath(module)}"')
     if sys.prefix != sys.base_prefix:
         print(f'PythonHome "{sys.prefix}"')
+    sys.stdout.flush()
+    for sentence in _others():
+        print(f"{options.called}: {sentence}", file=sys.stderr)
     return 0
+
+
+def _others():
+    """What another package has put there already."""
+    from ._command_httpd import SystemHttpd, package_of, programs
+    from ._command_install_layout import Layout
+
+    for program in programs():
+        layout = Layout.of(SystemHttpd(program))
+        package = package_of(layout.load_file) if layout.kind != "line" and os.path.exists(layout.load_file) else ""
+        if package:
+            yield f"{layout.load_file} belongs to the package {package}, and loads its module: remove that package before you put these lines into {program}'s configuration."

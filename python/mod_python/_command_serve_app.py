@@ -55,7 +55,7 @@ class Finder:
         here = os.path.realpath(os.getcwd())
         if re.fullmatch(f"{_NAMES}::{_NAMES}", app):
             module = app.partition("::")[0]
-            if not _is_in_folder(here, module):
+            if not _is_in_folder(here, module) and not _is_of_mod_python(module) and not (self.venv and self.venv.has_module(module)):
                 raise UsageError(f"the current directory has no module {module}.")
             return App("module", app, here, target=app)
         if re.fullmatch(f"{_NAMES}:{_NAMES}", app):
@@ -163,6 +163,11 @@ class Finder:
         """The application's name in a file: an object, or what makes one where there is none."""
         names = _FACTORIES if self.is_factory else _OBJECTS + _FACTORIES
         return next((name for name in names if defines(path, name)), None)
+
+
+def _is_of_mod_python(module):
+    """Whether it is a module of this library, such as mod_python.testhandler."""
+    return module.startswith("mod_python.") and _is_in_folder(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), module)
 
 
 def _file_of(folder, module):

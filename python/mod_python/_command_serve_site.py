@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ._command import CommandError
 from ._command_serve_app import App, handlers_in
-from ._command_serve_httpd import Httpd, User
+from ._command_serve_httpd import Httpd, User, python_of
 from ._command_serve_venv import Venv
 
 # A character of a path that httpd's configuration, or its wildcards, would take for something else
@@ -104,8 +104,9 @@ class Site:
         for folder in ("run", "htdocs", "state"):
             os.makedirs(os.path.join(self.root, folder), 0o755, exist_ok=True)
         if self.app.kind == "demo":
-            copied = os.path.join(self.root, "demo")
-            copy(self.app.place, copied, self.user)
+            copy(self.app.place, os.path.join(self.root, "demo"), self.user)
+            if self._documents():
+                copy(self._documents(), os.path.join(self.root, "docs"), self.user)
         else:
             self.write_app()
         self._write("httpd.conf", self._server())
@@ -116,6 +117,11 @@ class Site:
             if os.geteuid() == 0:
                 os.chown(os.path.join(self.root, "state"), self.user.uid, self.user.gid)
         os.chmod(os.path.join(self.root, "state"), 0o700)
+
+    def _documents(self):
+        """The folder of documents that a checkout has beside the demo; "" if there is none."""
+        folder = os.path.join(os.path.dirname(os.path.dirname(self.app.place)), "docs")
+        return folder if os.path.isfile(os.path.join(folder, "applications.md")) else ""
 
     def write_app(self):
         """Write what goes into each virtual host."""
@@ -137,6 +143,9 @@ class Site:
         """The MPM's directives."""
         kind = "prefork" if self.shape in ("prefork", "itk") else "winnt" if self.shape == "winnt" else ""
         numbers = dict((_DEPLOYED if self.is_deployed else _SMALL)[kind])
+        if self.app.kind == "demo":
+            # A child that is killed is replaced at once
+            numbers.update({"prefork": {"MinSpareServers": 4}, "": {"MinSpareThreads": 33}}.get(kind, {}))
         if kind == "prefork":
             if self.processes:
                 numbers = {
@@ -196,6 +205,11 @@ class Site:
             values = {"ROOT": f'"{self.root}/demo"', "PORT": self.port, "STATE": f'"{self.root}/state"', "GIL": self.gil}
             if self.vhost:
                 values["VHOST"] = self.vhost
+            python = python_of(self.module)
+            if python and tuple(map(int, python.split("."))) >= (3, 12):
+                values["OWN_GIL"] = "yes"
+            if self._documents():
+                values["DOCS"] = f'"{self.root}/docs"'
             lines += [f"Define DEMO_{name} {value}" for name, value in values.items()]
             return [*lines, f'Include "{self.root}/demo/site.conf"', *more]
         if self.gil != "shared" or self.venv:

@@ -22,6 +22,7 @@ from .httpdconf import (
     MaxConnectionsPerChild,
     PidFile,
     PythonHandler,
+    PythonInterpreterOptions,
     PythonOption,
     PythonPath,
     Require,
@@ -77,8 +78,11 @@ def _say(text):
     print(text, file=sys.stderr)
 
 
-def write(server_root, listen, conf, logs, htdocs, pythonhandler, pythonpath, pythonoptions, mp_comments, conf_name, createdirs, replace_config, module):
-    """See httpdconf.write_basic_config()."""
+def write(
+    server_root, listen, conf, logs, htdocs, pythonhandler, pythonpath, pythonoptions, mp_comments, conf_name, createdirs, replace_config, module,
+    venv=None, is_private=False,
+):  # fmt: skip
+    """See httpdconf.write_basic_config(). venv: a virtual environment for all interpreters; is_private: the file is for its owner alone."""
     server_root = os.path.abspath(os.fspath(server_root))
     conf_folder, logs_folder, htdocs_folder = (os.path.join(server_root, folder) for folder in (conf, logs, htdocs))
     modules_folder = _installation.value("LIBEXECDIR")
@@ -116,6 +120,7 @@ def write(server_root, listen, conf, logs, htdocs, pythonhandler, pythonpath, py
             Comment("PythonDebug On\n"),
             PythonHandler(pythonhandler),
             *_path(pythonpath),
+            *([PythonInterpreterOptions(f'* "venv={venv}"')] if venv else []),
             *(_option(option) for option in pythonoptions),
             *(Comment(comment) for comment in mp_comments),
         ),
@@ -131,9 +136,16 @@ def write(server_root, listen, conf, logs, htdocs, pythonhandler, pythonpath, py
             _make_folder(folder)
     _write_mime_types(os.path.join(conf_folder, "mime.types"))
     _say(f"Writing {path!r}.")
-    with open(path, "w", encoding="utf-8") as file:
+    with open(path, "w", encoding="utf-8", opener=private_opener if is_private else None) as file:
         file.write(text)
     return path
+
+
+def private_opener(path, flags):
+    """Opens a file that nobody but its owner can read."""
+    number = os.open(path, flags, 0o600)
+    os.fchmod(number, 0o600)
+    return number
 
 
 def _loads(folder):

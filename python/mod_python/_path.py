@@ -49,12 +49,24 @@ def path_of(text):
 
 
 def say_where(error):
-    """Add to a ModuleNotFoundError that sys.path has no standard library, and which PythonPath has made it so."""
-    if is_on_path() or not isinstance(error.msg, str) or "sys.path" in error.msg:
+    """Add to a ModuleNotFoundError what is wrong with sys.path: it has no standard library, or a folder that cannot be read."""
+    if not isinstance(error.msg, str) or "sys.path" in error.msg:
         return
-    path = f"PythonPath {next(reversed(_seen))!r} has set sys.path," if _seen else "sys.path is"
-    error.msg += f"; {path} without Python's standard library ({finder.path[0]})"
+    if is_on_path():
+        unreadable = _unreadable()
+        if not unreadable:
+            return
+        error.msg += f"; of the folders of sys.path, {unreadable}"
+    else:
+        path = f"PythonPath {next(reversed(_seen))!r} has set sys.path," if _seen else "sys.path is"
+        error.msg += f"; {path} without Python's standard library ({finder.path[0]})"
     error.args = (error.msg,)
+
+
+def _unreadable():
+    from ._permissions import advice
+
+    return next(filter(None, (advice(folder) for folder in sys.path if isinstance(folder, str) and folder)), "")
 
 
 def _described(value):

@@ -160,6 +160,32 @@ class Create(CommandTest):
             pass
         self.fails(1, "is a file", *create, *cgi)
 
+    def test_a_secret_is_for_its_owner_alone(self):
+        files = ("httpd.conf", "httpd_conf.py")
+        modes = lambda: [oct(os.stat(os.path.join(self.dest, "conf", name)).st_mode & 0o777) for name in files]
+        os.umask(os.umask(0o022))
+        self.create("--pythonoption", "mod_python.session.key a-secret")
+        self.assertEqual(modes(), ["0o600"] * 2)
+        shutil.rmtree(self.dest)
+        self.create()
+        self.assertEqual(modes(), ["0o644"] * 2)
+
+    def test_a_virtual_environment(self):
+        venv = os.path.join(self.folder, "venv")
+        packages = os.path.join(venv, "lib", "python{}.{}".format(*sys.version_info[:2]), "site-packages")
+        os.makedirs(packages)
+        for path in (os.path.join(venv, "pyvenv.cfg"), os.path.join(packages, "installed_there.py")):
+            with open(path, "w"):
+                pass
+        self.create("--venv", venv, handler="installed_there")
+        with open(os.path.join(self.dest, "conf", "httpd.conf")) as file:
+            self.assertIn(f'PythonInterpreterOptions * "venv={venv}"\n', file.read())
+        self.assertEqual(self.command("genconfig", os.path.join(self.dest, "conf", "httpd_conf.py")).returncode, 0)
+        shutil.rmtree(self.dest)
+        self.fails(1, "none_such' was not found in " + packages, "create", self.dest, "--pythonhandler", "none_such", "--venv", venv)
+        done = self.command("create", self.dest, "--pythonhandler", "mod_python.cgihandler", "--venv", "/none")
+        self.assertEqual((done.returncode, "/none is no virtual environment: there is no such folder" in done.stderr), (2, True), done.stderr)
+
     def test_no_httpd(self):
         env = {"PATH": self.folder, "APXS": "/none", "MOD_PYTHON_HTTPD": "/none"}
         self.fails(1, "/none is not a program", "start", self.folder, env=env)

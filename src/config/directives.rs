@@ -162,6 +162,11 @@ const COUNT: usize = Phase::COUNT + Flag::COUNT + OTHERS.len() + wsgi::ROWS.len(
 /// Every directive of this module.
 static ROWS: [Row; COUNT] = rows();
 
+/// The names of all directives.
+pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
+    ROWS.iter().map(|row| row.name.to_str().unwrap_or_default())
+}
+
 const fn rows() -> [Row; COUNT] {
     const NONE: Row = Row { name: c"", contexts: 0, takes: Takes::Handlers(Phase::Content), help: c"" };
     let mut rows = [NONE; COUNT];

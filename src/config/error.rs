@@ -5,7 +5,7 @@ use crate::interpreter::VenvError;
 /// Why a directive is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
-    #[error("MP0254: PythonStore{said}: {why}. It takes a name, then perhaps a location, and key=value pairs")]
+    #[error("MP0255: PythonStore{said}: {why}. It takes a name, then perhaps a location, and key=value pairs")]
     Store { said: String, why: String },
     #[error(
         "MP0201: {0} names no handler: write module or module::object, several separated by blanks, and optionally '| .ext' at the end"
@@ -19,6 +19,10 @@ pub enum ConfigError {
         "MP0203: {directive}: '{text}' is not a handler: write module or module::object, both dotted Python names (a folder of handlers is added with PythonPath, not with a path here)"
     )]
     NotAHandler { directive: &'static str, text: String },
+    #[error(
+        "MP0203: {directive}: '{file}' is a file, not a handler: a WSGI application is given by 'PythonApplication / {file}', without {directive}; a handler is the name of a module, whose folder is added with PythonPath"
+    )]
+    FileAsHandler { directive: &'static str, file: String },
     #[error("MP0204: {0} has an argument that is not UTF-8")]
     NotUtf8(String),
     #[error("MP0205: mod_python has a defect in reading this directive: {0}")]

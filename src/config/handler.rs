@@ -3,7 +3,7 @@
 use crate::httpd::Pool;
 
 use super::error::ConfigError;
-use super::phase::Role;
+use super::phase::{Phase, Role};
 use super::records::fingerprint;
 use super::section::Section;
 
@@ -181,6 +181,9 @@ impl<'a> Name<'a> {
         let is_path = |path: &str| path.split('.').all(is_part);
         match is_path(module) && is_path(object) {
             true => Ok(Self { role, text, module, object }),
+            false if is_application_file(module) && role.directive == Phase::Content.role().directive => {
+                Err(ConfigError::FileAsHandler { directive: role.directive, file: module.to_owned() })
+            }
             false => Err(ConfigError::NotAHandler { directive: role.directive, text: text.to_owned() }),
         }
     }
@@ -198,6 +201,11 @@ impl<'a> Name<'a> {
             fingerprint: fingerprint((self.module, self.object, section.directory())),
         }
     }
+}
+
+/// Whether a text that is no module's name is the path of a file that can hold a WSGI application.
+fn is_application_file(text: &str) -> bool {
+    [".wsgi", ".py"].iter().any(|ending| text.ends_with(ending))
 }
 
 /// Reads `handler … [| .ext …]`.
@@ -227,7 +235,6 @@ pub fn parse(role: Role, arguments: &str) -> Result<Parsed<'_>, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Phase;
 
     const ROLE: Role = Phase::Content.role();
 

@@ -53,6 +53,17 @@ impl<'c> Directive<'c> {
         })
     }
 
+    /// Whether a module that is loaded has a directive of that name.
+    ///
+    /// In the parent, while the configuration is read: httpd's list of modules does not change then.
+    pub fn is_known(self) -> bool {
+        // SAFETY: httpd's list of modules and a string of the configuration; the module found is of no interest.
+        unsafe {
+            let mut module = raw::ap_top_module;
+            !raw::ap_find_command_in_modules(field!(self, directive), &mut module).is_null()
+        }
+    }
+
     /// Its file and line.
     pub fn origin(self) -> (&'c [u8], u32) {
         // SAFETY: a string of the configuration.

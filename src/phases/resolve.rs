@@ -213,7 +213,27 @@ fn attribute<'i>(module: &Object<'i>, parent: &Object<'i>, name: &str) -> Result
             raised.clear(attached);
             "without a file".into()
         });
+        let advice = if name == DEFAULT_HANDLER { instead_of_handler(module) } else { String::new() };
         // It may be the error of a property on the path.
-        Raised::attribute_error(attached, format!("module '{file}' contains no '{name}'")).caused_by(exception)
+        Raised::attribute_error(attached, format!("module '{file}' contains no '{name}'{advice}")).caused_by(exception)
     })
+}
+
+/// What `PythonHandler` calls in a module unless it names something else.
+const DEFAULT_HANDLER: &str = "handler";
+
+/// What to write for a module that has a WSGI application where a handler was looked for; empty if it has none.
+fn instead_of_handler(module: &Object<'_>) -> String {
+    let attribute = |name: &str| {
+        let found = module.attribute_named(name);
+        found.map_err(|raised| raised.clear(module.attached())).ok()
+    };
+    let has = |name: &&str| attribute(name).is_some_and(|object| object.is_callable());
+    let Some(object) = ["application", "app"].into_iter().find(has) else { return String::new() };
+    let known_as = attribute("__name__").map(|name| name.display()).unwrap_or_default();
+    // One that is loaded beside another of its name has its folder behind it.
+    let name = known_as.split('@').next().unwrap_or_default();
+    format!(
+        "; it has '{object}': a WSGI application is served by 'PythonApplication / {name}:{object}', not by PythonHandler"
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 
-use crate::config::{Generation, server_config};
+use crate::config::{Generation, misspelled, server_config};
 use crate::cpython::{self, Detached};
 use crate::ffi::httpd as raw;
 use crate::httpd::{self, GlobalMutexes, Mpm, Pool, Server, Status, TracingToErrorLog, configuration};
@@ -12,7 +12,7 @@ use super::{access_log, hook};
 /// How many global mutexes are created unless `PythonOption mod_python.mutex_locks` says otherwise.
 const MUTEXES: usize = 8;
 
-/// Before the configuration is read.
+/// Before the directives are looked at.
 pub unsafe extern "C" fn pre_config(
     configuration: *mut raw::apr_pool_t,
     _log: *mut raw::apr_pool_t,
@@ -28,10 +28,21 @@ pub unsafe extern "C" fn pre_config(
         let pool = unsafe { Pool::from_raw(configuration) };
         GlobalMutexes::register_type(pool);
         access_log::register(pool);
+        // SAFETY: in the parent; httpd has read the configuration, and goes through it after this hook.
+        if let Some(first) = unsafe { configuration::Directive::first() } {
+            say_what_is_misspelled(first);
+        }
         Status::OK
     };
     // SAFETY: httpd's hook.
     unsafe { hook::server(None, Status::SERVER_ERROR, work).0 }
+}
+
+/// httpd itself says only that a directive is unknown, and ends.
+fn say_what_is_misspelled(first: configuration::Directive<'_>) {
+    for found in misspelled(first) {
+        tracing::error!("MP0254: {found}");
+    }
 }
 
 /// Compares the loaded httpd and libpython with those that the module was built for.

@@ -6,6 +6,7 @@
 mod common;
 mod fixture;
 
+mod advice;
 mod apache_module;
 mod applications;
 mod bad_handlers;

@@ -1,8 +1,9 @@
-"""Two counters: one in this interpreter's memory, one in a file."""
+"""Counters: in this interpreter's memory, in a file, and one that is wrong."""
 
 import fcntl
 import os
 import threading
+import time
 
 
 class InGlobals:
@@ -44,3 +45,27 @@ class InFile:
             return value
         finally:
             os.close(fd)  # gives the lock back, too
+
+
+class WithoutLock:
+    """One number for everyone, as it is often written.
+
+    Between the read and the write somebody else reads the
+    same number, and both write the next one.
+    """
+
+    def __init__(self, path):
+        self._path = path
+
+    def add(self, amount=1):
+        try:
+            with open(self._path) as file:
+                value = int(file.read() or 0)
+        except FileNotFoundError:
+            value = 0
+        if not amount:
+            return value
+        time.sleep(0.003)  # something else that has to be done
+        with open(self._path, "r+" if value else "w") as file:
+            file.write("%020d" % (value + amount))
+        return value + amount

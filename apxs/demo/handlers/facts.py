@@ -2,6 +2,7 @@
 
 import os
 import threading
+import urllib.parse
 
 from mod_python import apache
 
@@ -48,6 +49,21 @@ def shared_counter(req):
             raise LookupError("PythonOption %s is not set for %s" % (name, req.uri))
     name = options["demo.counter"] + ".count"
     return counters.InFile(os.path.join(options["demo.state"], name))
+
+
+def asked(req, name):
+    """A parameter of the query string; None if it is not there."""
+    return urllib.parse.parse_qs(req.args or "").get(name, [None])[-1]
+
+
+def number_asked(req, name, default, most=10**9):
+    """The same as a number, at most that large; the default where it is not there, None if it makes no sense."""
+    text = asked(req, name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        return None
+    return min(int(text), most)
 
 
 def only_reads(req):

@@ -1,8 +1,9 @@
-"""The page: page.html filled with the facts of the interpreter that answers."""
+"""The page: the files of the folder page, filled with the facts of the interpreter that answers."""
 
 import html
 import inspect
 import json
+import os
 import string
 import urllib.parse
 from pathlib import Path
@@ -14,11 +15,22 @@ import facts
 
 # Relative to this file: the current directory belongs to the whole process,
 # and httpd's is `/`.
-_HERE = Path(__file__).resolve().parent
+_PAGE = Path(__file__).resolve().parent / "page"
 
-_TEMPLATE = string.Template((_HERE / "page.html").read_text("utf-8"))
-_STYLE = (_HERE / "page.css").read_text("utf-8")
-_SCRIPT = (_HERE / "page.js").read_text("utf-8")
+# The sections in their order: each has NAME.html, and NAME.css and NAME.js if it needs them.
+SECTIONS = ("map", "gil", "lost", "interpreters", "model", "advice", "first")
+
+
+def _text(name):
+    file = _PAGE / name
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+_SECTIONS = string.Template("\n".join(_text(name + ".html") for name in SECTIONS))
+_TEMPLATE = string.Template(_text("page.html"))
+_STYLE = "".join(_text(name + ".css") for name in ("page", *SECTIONS))
+_SCRIPT = "".join(_text(name + ".js") for name in ("base", *SECTIONS, "start"))
+_WITHOUT_LOCK_CODE = inspect.getsource(counters.WithoutLock).rstrip()
 _IN_GLOBALS_CODE = inspect.getsource(counters.InGlobals).rstrip()
 _IN_FILE_CODE = inspect.getsource(counters.InFile).rstrip()
 
@@ -37,7 +49,7 @@ def handler(req):
     mpm = facts.mpm()
     port = _port(req)
 
-    body = _TEMPLATE.substitute(
+    sections = _SECTIONS.substitute(
         _escaped(
             child=answer["child"],
             thread=answer["thread"],
@@ -49,8 +61,15 @@ def handler(req):
             **_mpm_words(mpm),
             in_globals_code=_IN_GLOBALS_CODE,
             in_file_code=_IN_FILE_CODE,
+            without_lock_code=_WITHOUT_LOCK_CODE,
+            gil_lead=_gil_words(mpm),
         ),
         **_process_model(mpm),
+        reading=_reading("demo.docs" in req.get_options()),
+        own_gil=_own_gil(req, answer["interpreter"]["python"]),
+    )
+    body = _TEMPLATE.substitute(
+        sections=sections,
         style=_STYLE,
         script=_SCRIPT,
         # In a script element only `<` could end the data too early.
@@ -91,6 +110,42 @@ def _interpreter_words(info):
         "python": info["python"],
         "thread_states": info["thread_states"],
     }
+
+
+_DOCUMENTS = {
+    "applications.md": "deploy Django, Flask and other applications",
+    "python-api.md": "what a handler can do with a request",
+    "directives.md": "all that can be configured",
+    "process-model.md": "this page, in words",
+    "operation.md": "installation, restarts, logs",
+}
+
+
+def _reading(are_served):
+    """The documents; those of a checkout are served beside the page."""
+    link = '<a href="/docs/%s">%s</a>' if are_served else "<b>%.0s%s</b>"
+    return "\n      ".join("<li>%s: %s</li>" % (link % (name, name), about) for name, about in _DOCUMENTS.items())
+
+
+def _gil_words(mpm):
+    words = (
+        "An interpreter computes and says ten times a second how fast it is. After a while another interpreter of the same child "
+        "begins to compute, too. Whether the first one feels it depends on the GIL."
+    )
+    if mpm["threaded"]:
+        return words
+    return words.replace("another interpreter of the same child", "another interpreter") + (
+        " Under %s a child serves one request at a time, so the two are in different processes, and never wait for each other." % mpm["name"]
+    )
+
+
+def _own_gil(req, python):
+    """The second chart, if site.conf was told that this Python has such interpreters."""
+    if req.get_options().get("demo.own_gil") != "yes":
+        return string.Template(_text("gil-none.html")).substitute(python=html.escape(python))
+    count = os.cpu_count() or 1
+    processors = "" if count > 1 else ": this machine has only one, so here too they take turns"
+    return string.Template(_text("gil-own.html")).substitute(processors=processors)
 
 
 def _mpm_words(mpm):

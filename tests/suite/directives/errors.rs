@@ -125,7 +125,7 @@ fn each_phases_directive_says_what_it_takes() {
         ("", "MP0201", "names no handler"),
         ("who |", "MP0202", "'|' without an extension"),
         ("who | py", "MP0202", "'py' is not an extension"),
-        ("/srv/who.py", "MP0203", "'/srv/who.py' is not a handler"),
+        ("/srv/who", "MP0203", "'/srv/who' is not a handler"),
         ("who::a::b", "MP0203", "'who::a::b' is not a handler"),
     ];
     for directive in PHASES.into_iter().chain(BEFORE_FILE) {

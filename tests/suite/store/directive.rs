@@ -38,7 +38,7 @@ fn wrong_values_stop_the_start_with_a_sentence() {
     ] {
         let test = Httpd::new(Mpm::Event).config(format!("PythonStore {arguments}")).configtest();
         let output = &test.output;
-        assert!(!test.accepted && output.contains("MP0254: PythonStore"), "{arguments}: {output}");
+        assert!(!test.accepted && output.contains("MP0255: PythonStore"), "{arguments}: {output}");
         assert!(output.contains(words), "{arguments}: {output}");
     }
     let secret = Httpd::new(Mpm::Event).config("PythonStore a redis://me:secret@host nothing=1").configtest();

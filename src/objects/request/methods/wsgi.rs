@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::{DirectoryConfig, Section};
 use crate::cpython::{Arguments, Attached, Object, Raised};
@@ -21,7 +22,10 @@ pub fn build_wsgi_env<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Resul
     let base = base(&this.enter(attached)?).map_err(|base| wrong_base(attached, &base))?;
     let own = &base;
     let found = this.detached(attached, move |request, _| variables(request, own))?;
-    let Some(Variables { path_info, others, authorization }) = found else { return Ok(Object::none(attached)) };
+    let Some(Variables { path_info, others, authorization }) = found else {
+        say_why_there_is_none(&base);
+        return Ok(Object::none(attached));
+    };
 
     let environment = Object::dict(attached)?;
     let mut is_https = None;
@@ -73,6 +77,19 @@ pub fn run_wsgi<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Obje
 #[cold]
 fn wrong_base(attached: Attached<'_>, base: &str) -> Raised {
     Raised::value_error(attached, format!("PythonOption '{BASE_OPTION}' ('{base}') must not end with '/'"))
+}
+
+/// Once in a child as a warning, since a program that declines such requests has a right to it.
+fn say_why_there_is_none(base: &[u8]) {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    let base = String::from_utf8_lossy(base);
+    let sentence = format!(
+        "MP0473: req.build_wsgi_env() returned None, since the URL is not below '{base}' (PythonOption {BASE_OPTION}, or the <Location> of the handler): let the handler return apache.DECLINED for None, or correct the base"
+    );
+    match WARNED.swap(true, Ordering::Relaxed) {
+        false => tracing::warn!("{sentence}"),
+        true => tracing::debug!("{sentence}"),
+    }
 }
 
 /// What follows the base in a URL's path that is below it.

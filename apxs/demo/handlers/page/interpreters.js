@@ -1,130 +1,14 @@
-// Sends the requests and draws the answers. With ?auto=1 it starts by itself.
-(() => {
-"use strict";
+// Who answers whom: fifty requests for each of four configurations.
 
-const TOTAL = 50;     // requests for each panel
-const AT_ONCE = 8;    // in flight at a time
-const WAIT = 40;      // milliseconds each handler waits, so that requests overlap
-const LATEST = 15000; // milliseconds until an answer is given up
-const BOXES = matchMedia("(max-width: 30rem)").matches ? 2 : 4; // children in the map, unfolded
-
-const $ = id => document.getElementById(id);
-
-function el(tag, attributes, ...content) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) node.setAttribute(name, value);
-  node.append(...content);
-  return node;
-}
-
-function svg(tag, attributes, ...content) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...content);
-  return node;
-}
-
-const plural = (n, one, many = one + "s") => `${n} ${n === 1 ? one : many}`;
-
-function listed(words) {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
-}
-
-function grouped(things, key) {
-  const groups = new Map();
-  for (const thing of things) {
-    if (!groups.has(key(thing))) groups.set(key(thing), []);
-    groups.get(key(thing)).push(thing);
-  }
-  return groups;
-}
-
-// An interpreter per directory is named by its path: the end tells it apart.
-function named(name) {
-  const brief = name.replace(/^.*(?=\/by-direct(ory|ive)\/)/, "…");
-  const parts = brief.split(/(?<=[/.])/).flatMap(part => [part, el("wbr")]);
-  return el("span", { class: "name", title: name }, ...parts);
-}
-
-// What has been seen of the server. A child keeps its letter and colour, and a
-// thread its number, in the whole page.
-const children = new Map();
-const names = [];
-const files = new Map();
-
-function letters(n) {
-  return (n < 26 ? "" : letters(Math.floor(n / 26) - 1)) + String.fromCharCode(65 + n % 26);
-}
-
-function meet(answer, panel) {
-  const { name, id } = answer.interpreter;
-  let child = children.get(answer.child);
-  if (!child) {
-    const n = children.size;
-    child = { pid: answer.child, letter: letters(n), colour: "c" + n % 8, threads: new Map(), interpreters: new Map() };
-    children.set(answer.child, child);
-  }
-  if (!child.threads.has(answer.thread)) child.threads.set(answer.thread, child.threads.size + 1);
-  if (!names.includes(name)) names.push(name);
-  const before = child.interpreters.get(name) || { count: 0 };
-  child.interpreters.set(name, { id, count: Math.max(answer.globals, before.count) });
-  files.set(panel, Math.max(answer.file, files.get(panel) || 0));
-  return { ...answer, name, of: child, number: child.threads.get(answer.thread) };
-}
-
-const letterOf = child => el("span", { class: "letter" }, child.letter);
-const count = number => el("span", { class: "count" }, String(number));
-
-function box(child) {
-  const inside = names.filter(name => child.interpreters.has(name)).map(name => {
-    const seen = child.interpreters.get(name);
-    return el("li", {}, named(name), " ", el("small", {}, "id " + seen.id), " ", count(seen.count));
-  });
-  return el("div", { class: "box " + child.colour },
-    el("h3", {}, letterOf(child), " child " + child.pid),
-    el("ul", {}, ...inside));
-}
-
-function redrawMap() {
-  const boxes = [...children.values()].map(box);
-  const rest = boxes.length > BOXES + 1 ? boxes.splice(BOXES) : [];
-  const parts = [el("div", { class: "boxes" }, ...boxes)];
-  if (rest.length) {
-    const more = el("details", { class: "more" },
-      el("summary", {}, plural(rest.length, "more child", "more children")),
-      el("div", { class: "boxes" }, ...rest));
-    more.open = $("map").querySelector("details[open]") !== null;
-    parts.push(more);
-  }
-  const rows = [...files].map(([name, number]) => el("li", {}, named(name), " ", count(number)));
-  parts.push(el("div", { class: "floor" }, el("h3", {}, "Files, one for all"), el("ul", {}, ...rows)));
-  $("map").replaceChildren(...parts);
-}
-
-let mapIsDue = false;
-function drawMap() {
-  if (mapIsDue) return;
-  mapIsDue = true;
-  requestAnimationFrame(() => {
-    mapIsDue = false;
-    redrawMap();
-  });
-}
-
-// A bar of coloured parts, each given as [colour, number], to the scale of `most`.
-function bar(parts, most) {
-  const pieces = parts.map(([colour, n]) => el("i", { class: colour, style: `width:${100 * n / most}%` }));
-  return el("span", { class: "bar", "aria-hidden": "true" }, ...pieces);
-}
-
-function sum(number, note) {
-  return el("span", { class: "sum" }, number + " ", el("small", {}, note));
-}
+const TOTAL = 50;  // requests for each panel
+const AT_ONCE = 8; // in flight at a time
+const WAIT = 40;   // milliseconds each handler waits, so that requests overlap
 
 class Panel {
   constructor(section) {
     this.id = section.id;
-    this.title = section.querySelector("h2").textContent;
+    this.title = section.querySelector("h3").textContent;
+    this.brief = section.querySelector(".brief");
     const live = section.querySelector(".live");
     this.targets = [...live.querySelectorAll("a")].map(link => {
       const dots = el("div", { class: "dots", role: "img" });
@@ -132,13 +16,17 @@ class Panel {
       return { url: link.href, name: link.textContent, dots };
     });
     const button = el("button", { class: "send", type: "button" }, `Send ${TOTAL} requests`);
-    button.addEventListener("click", () => run([this]));
+    onClick(button, () => run([this]));
     this.result = el("div");
     this.charts = el("div", { class: "charts" });
     live.prepend(el("p", { class: "key" }, "Colour and letter: the child. Number: its thread. Shape: the interpreter."));
     live.append(button, this.result);
-    section.append(this.charts);
+    section.querySelector(".inner").append(this.charts);
     this.clear();
+  }
+
+  open() {
+    $(this.id).open = true;
   }
 
   target(n) {
@@ -150,6 +38,7 @@ class Panel {
     this.shapes = new Map();
     this.result.replaceChildren();
     this.charts.replaceChildren();
+    this.brief.textContent = "";
     for (const target of this.targets) {
       target.trouble = null;
       target.places = [];
@@ -179,10 +68,7 @@ class Panel {
     // A host that cannot be reached is asked once, one that fails is asked on.
     if (!(target.trouble instanceof TypeError)) {
       try {
-        const url = `${target.url}?wait=${WAIT}`;
-        const reply = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(LATEST) });
-        if (!reply.ok) throw new Error(`the server answered with status ${reply.status}`);
-        this.fill(place, meet(await reply.json(), this.id), target);
+        this.fill(place, meet(await ask(`${target.url}?wait=${WAIT}`), this.id), target);
         return;
       } catch (error) {
         target.trouble = await unheard(target, error);
@@ -207,6 +93,9 @@ class Panel {
     for (const target of this.targets) target.dots.setAttribute("aria-label", this.inWords(target));
     this.result.replaceChildren();
     if (this.answers.length) {
+      const kids = new Set(this.answers.map(answer => answer.of)).size;
+      const copies = plural(this.copies().length, "copy", "copies");
+      this.brief.textContent = `${plural(kids, "child", "children")}, ${plural(this.shapes.size, "interpreter name")}: ${copies}`;
       this.result.append(this.verdict());
       this.charts.append(
         el("div", {}, ...this.byChild()),
@@ -330,27 +219,19 @@ function explained(failed) {
   return [said, $("unreachable").content.cloneNode(true), el("pre", { tabindex: "0" }, commands)];
 }
 
-let busy = false;
 async function run(chosen) {
-  if (busy) return;
-  busy = true;
-  const buttons = [...document.querySelectorAll("button.send")];
-  for (const button of buttons) button.setAttribute("aria-disabled", "true");
   for (const panel of chosen) {
     $("status").textContent = `Asking: ${panel.title}`;
     await panel.send();
   }
   const answers = chosen.reduce((total, panel) => total + panel.answers.length, 0);
-  $("status").textContent = `${plural(answers, "answer")}. Children seen so far: ${children.size}.`;
-  for (const button of buttons) button.removeAttribute("aria-disabled");
-  busy = false;
+  $("status").textContent = `${plural(answers, "answer")} from ${plural(children.size, "child", "children")}.`;
 }
 
-document.documentElement.classList.add("scripted");
-meet(JSON.parse($("first").textContent), "page");
 const panels = [...document.querySelectorAll(".panel")].map(section => new Panel(section));
-$("send-all").addEventListener("click", () => run(panels));
-$("send-all").hidden = false;
-drawMap();
-if (new URLSearchParams(location.search).get("auto") === "1") run(panels);
-})();
+// Where there is room, one is open to begin with.
+if (matchMedia("(min-width: 56rem)").matches) panels[0].open();
+onClick($("send-all"), () => {
+  show($("map-section"));
+  return run(panels);
+});
