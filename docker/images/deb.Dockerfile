@@ -19,7 +19,7 @@ COPY debian/ debian/
 RUN cp -r /vendor/crates debian/vendor
 # What debian/control asks for is there, and nothing that it does not ask for is missed.
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get build-dep -y --no-install-recommends ./ && rm -rf /var/lib/apt/lists/*
-# All files of the context have the same old date: make takes them as they are.
-RUN dpkg-buildpackage --build=binary --no-sign
-RUN lintian --fail-on error,warning --info ../*.changes
+# All files of the context have the same old date: make takes them as they are. What is only compared is not tested again.
+RUN DEB_BUILD_OPTIONS=$([ "$BUILD" = 1 ] || echo nocheck) dpkg-buildpackage --build=binary --no-sign
+RUN [ "$BUILD" != 1 ] || lintian --fail-on error,warning --info ../*.changes
 RUN mkdir /made && cd .. && for file in *.deb *.ddeb *.buildinfo *.changes; do [ ! -f "$file" ] || mv "$file" /made/; done && ls /made/*.deb
