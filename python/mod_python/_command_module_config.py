@@ -24,6 +24,9 @@ def run(options):
     module = options.module or os.path.join(os.path.dirname(os.path.abspath(__file__)), "mod_python.so")
     if not os.path.isfile(module):
         raise CommandError(f"there is no {module}: this package has the library alone; --module names the module (apxs/install builds and installs one).")
+    from ._command_serve_httpd import python_of
+
+    python_of(module)
     print(f'LoadModule python_module "{os.path.realpath(module)}"')
     if sys.prefix != sys.base_prefix:
         print(f'PythonHome "{sys.prefix}"')

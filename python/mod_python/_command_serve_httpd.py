@@ -101,13 +101,17 @@ def check_module(path):
 
 
 def python_of(module):
-    """The Python that a module runs, as X.Y; "" if it does not say."""
+    """The Python that a module runs, as X.Y; "" if it does not say. Raise CommandError if this system has not the library of that Python."""
     try:
         said = subprocess.run(["ldd", module], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
-    found = re.search(r"libpython(3\.\d+)", said)
-    return found[1] if found else ""
+    found = re.search(r"(libpython(3\.\d+)\S*) => (not found)?", said)
+    if found and found[3]:
+        raise CommandError(
+            f"{module} takes {found[1]}, which is not on this system: install it (Debian, Ubuntu: apt install libpython{found[2]}; Fedora: dnf install python{found[2]}-libs)."
+        )
+    return found[2] if found else ""
 
 
 @dataclass(frozen=True)

@@ -97,15 +97,23 @@ class Images:
         arguments = {"IMAGE": self.itk(system, progress), "TOOLS": self._stage(system, "tools", progress), "TESTS": self._tests(progress)}
         return self._build(f"mod_python-cell:{system.name}", "docker/images/cell.Dockerfile", None, arguments, progress)
 
-    def debian_package(self, system: System, progress: Progress) -> str:
-        """An image with the system's Debian packages in /packages."""
-        arguments = {"TOOLS": self._stage(system, "tools", progress)}
-        return self._build(f"mod_python-deb:{system.name}", "docker/images/deb.Dockerfile", None, arguments, progress)
+    def debian_package(self, system: System, progress: Progress, number: int = 1) -> str:
+        """An image with the system's Debian packages in /made. Another number is another build of the same."""
+        return self._package("deb", system, progress, number)
 
-    def wheel(self, system: System, progress: Progress) -> str:
-        """An image with the system's wheel, and the source package, in /packages."""
+    def wheel(self, system: System, progress: Progress, number: int = 1) -> str:
+        """An image with the system's wheel, and the source package, in /made. Another number is another build of the same."""
+        return self._package("wheel", system, progress, number)
+
+    def reports(self, system: System, progress: Progress) -> str:
+        """An image that says what is known about the crates and packages of a release."""
         arguments = {"TOOLS": self._stage(system, "tools", progress)}
-        return self._build(f"mod_python-wheel:{system.name}", "docker/images/wheel.Dockerfile", None, arguments, progress)
+        return self._build("mod_python-reports:latest", "docker/images/reports.Dockerfile", None, arguments, progress)
+
+    def _package(self, kind: str, system: System, progress: Progress, number: int) -> str:
+        arguments = {"TOOLS": self._stage(system, "tools", progress), "BUILD": str(number)}
+        name = f"mod_python-{kind}:{system.name}{'' if number == 1 else f'-{number}'}"
+        return self._build(name, f"docker/images/{kind}.Dockerfile", None, arguments, progress)
 
     def application(self, system: System, image: str, folder: Path, progress: Progress) -> str:
         """An image made of another one by the application's own Dockerfile, which begins with `ARG IMAGE` and `FROM ${IMAGE}`."""

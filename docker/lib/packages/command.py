@@ -28,7 +28,7 @@ class Kind:
 
     command: str
     description: str
-    build: Callable[[Images, System, Progress], str]  # the image with them in /packages
+    build: Callable[..., str]  # of Images, System, Progress and the number of the build: the image with them in /made
     pattern: str  # of their names
     trial: str  # the folder with the program that tries them
 
@@ -37,7 +37,9 @@ def parser(kind: Kind) -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(kind.command, description=kind.description, epilog=EPILOG)
     options.add_argument("suites", nargs="*", metavar="SUITE", help=f"which releases, of {', '.join(known())} (all)")
     options.add_argument("--output", type=Path, default=REPOSITORY / "target" / Path(kind.command).name, metavar="FOLDER", help="where the packages go (%(default)s)")
-    options.add_argument("--no-trial", action="store_true", help="build only")
+    either = options.add_mutually_exclusive_group()
+    either.add_argument("--no-trial", action="store_true", help="build only")
+    either.add_argument("--trial-only", action="store_true", help="try what an earlier run has put into FOLDER")
     options.add_argument("--ca", type=Path, default=default_bundle(), metavar="FILE", help="certificates that builds trust beside the system's (%(default)s)")
     return options
 
@@ -97,10 +99,16 @@ def make(kind: Kind, docker: Docker, images: Images, system: System, options: ar
             shown.add(words)
             print(f"{system.suite}: {words}", flush=True)
 
+    folder = options.output / system.suite
     try:
-        image = kind.build(images, system, progress)
-        folder = options.output / system.suite
-        names = take_out(kind, docker, image, folder)
+        if options.trial_only:
+            images.base(system, progress)
+            names = sorted(file.name for file in folder.glob(kind.pattern))
+            if not names:
+                print(f"{system.suite}: {folder} has no package to try.", file=sys.stderr)
+                return False
+        else:
+            names = take_out(kind, docker, kind.build(images, system, progress), folder)
     except (ImageError, DockerError) as error:
         print(f"{system.suite}: {error}", file=sys.stderr)
         print("\n".join(getattr(error, "output", "").splitlines()[-40:]), file=sys.stderr)
@@ -116,7 +124,7 @@ def take_out(kind: Kind, docker: Docker, image: str, folder: Path) -> list[str]:
     """Copies the packages out of the image that built them; their names."""
     container = docker.call("create", *docker.label(), image)
     try:
-        archive = docker.read_out(container, "/packages/.")
+        archive = docker.read_out(container, "/made/.")
     finally:
         docker.remove(container)
     folder.mkdir(parents=True, exist_ok=True)
