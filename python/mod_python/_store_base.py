@@ -91,7 +91,7 @@ class Store:
         raise NotImplementedError
 
     def _expire(self, name, ttl, again):
-        """Lets an entry live for ttl seconds from now (None: for ever); with again for the ttl that it was written with. Whether it is there."""
+        """Lets an entry live for ttl seconds from now (None: for ever); with again for the ttl that it was last given. Whether it is there."""
         raise NotImplementedError
 
     def _ttl(self, name):

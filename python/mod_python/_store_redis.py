@@ -9,7 +9,7 @@ from ._store_base import Store
 from ._store_errors import StoreError
 from ._store_redis_client import DEFAULT_TIMEOUT, Client, shown
 from ._store_redis_leases import LEASE, Leases
-from ._store_redis_scripts import COMMIT, EXPIRE, INCR, LOCK, RATE, RELEASE, WAKE
+from ._store_redis_scripts import COMMIT, EXPIRE, INCR, LOCK, RATE, RELEASE, TOUCH, WAKE
 
 DEFAULT_PREFIX = "mod_python:"
 
@@ -108,8 +108,10 @@ class RedisStore(Store):
         return count
 
     def _expire(self, name, ttl, again):
-        wanted = "again" if again else 0 if ttl is None else _milliseconds(ttl)
-        return bool(self._client.run(EXPIRE, [self._prefix + name], [wanted], repeat=True))
+        keys = [self._prefix + name]
+        if again:
+            return bool(self._client.run(TOUCH, keys, [], repeat=True))
+        return bool(self._client.run(EXPIRE, keys, [0 if ttl is None else _milliseconds(ttl), _head(ttl)], repeat=True))
 
     def _ttl(self, name):
         left = self._client.call("PTTL", self._prefix + name, repeat=True)

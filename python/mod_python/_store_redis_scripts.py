@@ -125,20 +125,26 @@ end
 return {value}
 """)
 
-# ARGV: milliseconds, 0 for ever, or "again" for the time that it was written with
-EXPIRE = Script("""
-local ttl = ARGV[1]
-if ttl == 'again' then
-    local head = redis.call('GETRANGE', KEYS[1], 0, 8)
-    if head == '' then return 0 end
-    ttl = '0'
-    if string.byte(head) ~= 0xf6 then
-        ttl = string.format('%.0f', math.max(1, math.ceil(struct.unpack('>d', string.sub(head, 2)) * 1000)))
-    end
+# ARGV: milliseconds, 0 for ever, and what stands before the value then
+EXPIRE = Script(_VALUE + """
+local stored = redis.call('GET', KEYS[1])
+if not stored then return 0 end
+local text = ARGV[2] .. string.sub(stored, value_of(stored))
+if ARGV[1] == '0' then
+    redis.call('SET', KEYS[1], text)
+else
+    redis.call('SET', KEYS[1], text, 'PX', ARGV[1])
 end
-if ttl ~= '0' then return redis.call('PEXPIRE', KEYS[1], ttl) end
-redis.call('PERSIST', KEYS[1])
-return redis.call('EXISTS', KEYS[1])
+return 1
+""")
+
+# The whole time again that was last given
+TOUCH = Script("""
+local head = redis.call('GETRANGE', KEYS[1], 0, 8)
+if head == '' then return 0 end
+if string.byte(head) == 0xf6 then return 1 end
+local ttl = math.max(1, math.ceil(struct.unpack('>d', string.sub(head, 2)) * 1000))
+return redis.call('PEXPIRE', KEYS[1], string.format('%.0f', ttl))
 """)
 
 # The lock: its holder's token; who waits, by when they came; who waits, by until when.

@@ -242,7 +242,7 @@ class Embedded:
             if entry is None:
                 return False
             seconds = entry[2] if again else ttl
-            self._data.entries[name] = (entry[0], None if seconds is None else clock() + seconds, entry[2])
+            self._put(name, entry[0], seconds)
             return True
 
     def _ttl(self, name):
