@@ -36,7 +36,8 @@ class Httpd:
 
     def load_module(self, name):
         """The lines that load a module; none if it is compiled in."""
-        return [] if name in self.builtin else [f'LoadModule {name}_module "{self._path(name)}"']
+        # httpd -l calls an MPM by its name alone.
+        return [] if self.builtin & {name, name.removeprefix("mpm_")} else [f'LoadModule {name}_module "{self._path(name)}"']
 
     def _path(self, name):
         return os.path.join(self.modules, f"mod_{name}.so")

@@ -1,15 +1,20 @@
-"""What the command says of a module whose libpython this system has not."""
+"""The command with a module whose libpython this system has not, and with an httpd whose modules are compiled in."""
 
 import contextlib
 import io
 import os
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
+PYTHON = str(Path(__file__).resolve().parents[1])
+if PYTHON not in sys.path:
+    sys.path.insert(0, PYTHON)
+
 from mod_python._command import CommandError, main
-from mod_python._command_serve_httpd import python_of
+from mod_python._command_serve_httpd import Httpd, python_of
 
 
 class Libraries(unittest.TestCase):
@@ -45,6 +50,15 @@ class Libraries(unittest.TestCase):
 
     def test_a_file_that_is_no_library_says_nothing(self):
         self.assertEqual(python_of(self.module), "")
+
+
+class CompiledIn(unittest.TestCase):
+    def test_an_mpm_that_is_compiled_in_is_not_loaded(self):
+        httpd = Httpd("/opt/httpd/bin/httpd", "/opt/httpd/modules", frozenset({"core", "so", "http_core", "worker", "dir"}))
+        self.assertEqual(httpd.mpm(""), ("worker", "worker"))
+        self.assertEqual(httpd.load_module("mpm_worker"), [])
+        self.assertEqual(httpd.load_module("dir"), [])
+        self.assertEqual(httpd.load_module("alias"), ['LoadModule alias_module "/opt/httpd/modules/mod_alias.so"'])
 
 
 if __name__ == "__main__":
