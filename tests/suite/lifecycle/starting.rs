@@ -288,7 +288,9 @@ sys.at_start = set(sys.modules)
             "lean",
             "
             import sys
-            more = set(sys.modules) - sys.at_start - set(sys.builtin_module_names)
+            # Up to Python 3.11 one is kept from being loaded.
+            loaded = {name for name, module in sys.modules.items() if module is not None}
+            more = loaded - sys.at_start - set(sys.builtin_module_names)
 
             def handler(req):
                 req.write(' '.join(sorted(name for name in more if name.partition('.')[0] != 'mod_python')))
