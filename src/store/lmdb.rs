@@ -4,8 +4,15 @@
 //! (lmdb.h, "Caveats").
 
 use std::ffi::{CStr, CString, c_int, c_uint};
+#[cfg(target_os = "linux")]
+use std::fs::OpenOptions;
+use std::io;
 use std::marker::PhantomData;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::ptr;
 
@@ -94,6 +101,10 @@ unsafe impl Sync for Environment {}
 impl Environment {
     /// Opens the environment in a folder, and creates it if there is none. The caller is the first in this process to do so.
     pub fn open(folder: &Path, options: &Options) -> Result<Self, Code> {
+        make_room_for_locks(&folder.join("lock.mdb"), options.readers).map_err(|error| {
+            // As the system says it, else what LMDB would meet.
+            Code(error.raw_os_error().unwrap_or(libc::EIO))
+        })?;
         let path = CString::new(folder.as_os_str().as_bytes()).map_err(|_| Code(libc::EINVAL))?;
         let mut env = ptr::null_mut();
         // SAFETY: `env` is filled in, and closed again if it cannot be opened, as LMDB demands.
@@ -228,6 +239,37 @@ impl Environment {
         // SAFETY: a live environment.
         unsafe { raw::mdb_reader_check(self.env, &mut dead) };
     }
+}
+
+/// Makes the file that LMDB's processes share, with room on the disk for all of it: LMDB only makes it long, and what is then written in
+/// memory would be SIGBUS on a full disk. To be called before LMDB has the file open, whose locks would end with this one's close.
+#[cfg(target_os = "linux")]
+fn make_room_for_locks(path: &Path, readers: u32) -> io::Result<()> {
+    // sizeof(MDB_reader), and more than sizeof(MDB_txninfo), in mdb.c.
+    const READER: u64 = 64;
+    const HEAD: u64 = 1024;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)?;
+    let length = file.metadata()?.len().max(u64::from(readers) * READER + HEAD);
+    // SAFETY: an open file.
+    match unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, length as libc::off_t) } {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            // Not every file system can.
+            error if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(()),
+            error => Err(error),
+        },
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn make_room_for_locks(_: &Path, _: u32) -> io::Result<()> {
+    Ok(())
 }
 
 /// What a transaction sees.
