@@ -75,11 +75,15 @@ pub fn prepare(folder: &Path, base: Base) -> Result<(), Unusable> {
     }
 }
 
+/// What a folder is, by whatever path it is found: its device and its number there.
+pub type Identity = (u64, u64);
+
 /// The folder for this process's user: the store's, or one of its own within.
 ///
 /// # Errors
 /// Why it cannot be used.
-pub fn enter(folder: &Path) -> Result<PathBuf, Unusable> {
+pub fn enter(folder: &Path) -> Result<(PathBuf, Identity), Unusable> {
+    let own = |found: &Metadata, user, path| own(found, user).map(|()| (path, (found.dev(), found.ino())));
     // SAFETY: takes no pointers.
     let user = unsafe { libc::geteuid() };
     let found = fs::metadata(folder).map_err(Unusable::NotEntered)?;
@@ -90,7 +94,7 @@ pub fn enter(folder: &Path) -> Result<PathBuf, Unusable> {
         return Err(Unusable::OnNetwork);
     }
     if found.uid() != 0 || found.mode() & 0o1000 == 0 {
-        return own(&found, user).map(|()| folder.to_owned());
+        return own(&found, user, folder.to_owned());
     }
     let within = folder.join(user.to_string());
     match DirBuilder::new().mode(0o700).create(&within) {
@@ -102,7 +106,7 @@ pub fn enter(folder: &Path) -> Result<PathBuf, Unusable> {
     if !found.is_dir() {
         return Err(Unusable::NoFolder);
     }
-    own(&found, user).map(|()| within)
+    own(&found, user, within)
 }
 
 /// Whether a folder is a user's own, and nobody else's to write.

@@ -84,8 +84,10 @@ pub struct Environment {
     tables: [raw::MDB_dbi; TABLES.len()],
     /// Read transactions that nobody uses at the moment: each keeps its place in the table of readers.
     idle: Mutex<Vec<Reader>>,
-    /// Held for writing while the map is enlarged, when no transaction may be open in this process.
+    /// Held for writing while the map is changed, when no transaction may be open in this process.
     map: RwLock<()>,
+    /// Of the map, in bytes.
+    size: usize,
 }
 
 /// A read transaction that was reset.
@@ -124,7 +126,8 @@ impl Environment {
             let mut dead = 0;
             raw::mdb_reader_check(env, &mut dead);
         }
-        let mut this = Self { env, tables: [0; TABLES.len()], idle: Mutex::default(), map: RwLock::new(()) };
+        let mut this =
+            Self { env, tables: [0; TABLES.len()], idle: Mutex::default(), map: RwLock::new(()), size: options.size };
         let mut tables = this.tables;
         this.write(|write| {
             for (table, name) in tables.iter_mut().zip(TABLES) {
@@ -215,16 +218,25 @@ impl Environment {
         }
     }
 
-    /// Takes on the size that another process has given the map.
+    /// Takes on what another process has written behind the end of this one's map.
     fn enlarge(&self) -> Result<(), Code> {
+        // Not the size of the other one's map: it may have been enlarged to delete something, and this process would fill that room.
         self.resize(0)
     }
 
-    /// Gives the map another size, or what is in use if that is larger. Waits for the transactions of this process.
-    pub fn resize(&self, size: usize) -> Result<(), Code> {
+    /// Gives the map its size, or what is in use if that is larger, and so many bytes more. Waits for the transactions of this process.
+    pub fn resize(&self, more: usize) -> Result<(), Code> {
         let _alone = self.map.write();
-        // SAFETY: no transaction of this process is open; those that were reset see nothing.
-        checked(unsafe { raw::mdb_env_set_mapsize(self.env, size as _) })
+        let mut info = std::mem::MaybeUninit::<raw::MDB_envinfo>::uninit();
+        let mut stat = std::mem::MaybeUninit::<raw::MDB_stat>::uninit();
+        // SAFETY: a live environment, whose structures are filled in. No transaction of this process is open; those that were reset see
+        // nothing.
+        unsafe {
+            checked(raw::mdb_env_info(self.env, info.as_mut_ptr()))?;
+            checked(raw::mdb_env_stat(self.env, stat.as_mut_ptr()))?;
+            let used = (info.assume_init().me_last_pgno + 1).saturating_mul(stat.assume_init().ms_psize as usize);
+            checked(raw::mdb_env_set_mapsize(self.env, self.size.max(used).saturating_add(more) as _))
+        }
     }
 
     /// Writes what was committed to the disk. Blocks.
