@@ -126,7 +126,11 @@ impl Engine {
     /// Runs `work` as one change, and makes room for it if there is none and something has expired.
     fn write<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
         const SWEEP: usize = 1000;
-        let mut outcome = self.change(&work);
+        let add = || match self.environment.has_room()? {
+            true => self.change(&work),
+            false => Err(Failure::Lmdb(Code::MAP_FULL)),
+        };
+        let mut outcome = add();
         let mut has_swept = true;
         while has_swept && matches!(outcome, Err(Failure::Lmdb(Code::MAP_FULL))) {
             let swept = self.with_reserve(|| {
@@ -135,7 +139,7 @@ impl Engine {
                 self.environment.write(|writing| self.mark(writing)).map(|()| swept)
             });
             has_swept = swept.is_ok_and(|count| count > 0);
-            outcome = self.change(&work);
+            outcome = add();
         }
         self.done(outcome)
     }

@@ -227,16 +227,34 @@ impl Environment {
     /// Gives the map its size, or what is in use if that is larger, and so many bytes more. Waits for the transactions of this process.
     pub fn resize(&self, more: usize) -> Result<(), Code> {
         let _alone = self.map.write();
+        let (used, _) = self.used()?;
+        // SAFETY: a live environment. No transaction of this process is open; those that were reset see nothing.
+        checked(unsafe { raw::mdb_env_set_mapsize(self.env, self.size.max(used).saturating_add(more) as _) })
+    }
+
+    /// How many bytes are in use, those of free pages too, and how many a page has.
+    fn used(&self) -> Result<(usize, usize), Code> {
         let mut info = std::mem::MaybeUninit::<raw::MDB_envinfo>::uninit();
         let mut stat = std::mem::MaybeUninit::<raw::MDB_stat>::uninit();
-        // SAFETY: a live environment, whose structures are filled in. No transaction of this process is open; those that were reset see
-        // nothing.
+        // SAFETY: a live environment; the structures are filled in on success.
         unsafe {
             checked(raw::mdb_env_info(self.env, info.as_mut_ptr()))?;
             checked(raw::mdb_env_stat(self.env, stat.as_mut_ptr()))?;
-            let used = (info.assume_init().me_last_pgno + 1).saturating_mul(stat.assume_init().ms_psize as usize);
-            checked(raw::mdb_env_set_mapsize(self.env, self.size.max(used).saturating_add(more) as _))
+            let page = stat.assume_init().ms_psize as usize;
+            Ok(((info.assume_init().me_last_pgno + 1).saturating_mul(page), page))
         }
+    }
+
+    /// Whether something can be added. What deleting has taken beyond the size must be free first, or it would take more each time.
+    pub fn has_room(&self) -> Result<bool, Code> {
+        /// For the copies of pages that deleting makes.
+        const KEPT: usize = 16;
+        let (used, page) = self.used()?;
+        if used <= self.size {
+            return Ok(true);
+        }
+        let wanted = (used - self.size).div_ceil(page) + KEPT;
+        self.read(|view| view.has_free_pages(wanted))
     }
 
     /// Writes what was committed to the disk. Blocks.
@@ -373,11 +391,33 @@ impl View<'_> {
         &self,
         table: Table,
         first: &[u8],
+        visit: impl FnMut(&[u8], &[u8]) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        self.walk_through(self.tables[table as usize], first, visit)
+    }
+
+    /// Whether at least so many pages are free. Only in a view that changes nothing.
+    fn has_free_pages(&self, wanted: usize) -> Result<bool, Code> {
+        // LMDB's own table: lists of pages, which begin with their length.
+        const FREE: raw::MDB_dbi = 0;
+        let mut count = 0_usize;
+        self.walk_through(FREE, &[], |_, pages| {
+            let length = pages.first_chunk().map_or(0, |length| usize::from_ne_bytes(*length));
+            count = count.saturating_add(length);
+            Ok::<_, Code>(count < wanted)
+        })?;
+        Ok(count >= wanted)
+    }
+
+    fn walk_through<E: From<Code>>(
+        &self,
+        table: raw::MDB_dbi,
+        first: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, E>,
     ) -> Result<(), E> {
         let mut cursor = ptr::null_mut();
         // SAFETY: a live transaction; `cursor` is filled in.
-        checked(unsafe { raw::mdb_cursor_open(self.txn, self.tables[table as usize], &mut cursor) })?;
+        checked(unsafe { raw::mdb_cursor_open(self.txn, table, &mut cursor) })?;
         let cursor = Cursor(cursor);
         let (mut key, mut value) = (value_of(first), NO_VALUE);
         // LMDB knows no empty key.

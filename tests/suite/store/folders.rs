@@ -73,7 +73,7 @@ const PROGRAM: &str = r#"
         s = store.open("small")
         s["before"] = 1
         sizes = []
-        for turn in range(4):
+        for turn in range(8):
             child = os.fork()
             if not child:
                 code = 1
@@ -157,5 +157,6 @@ fn a_full_store_keeps_its_size_whichever_process_fills_it() {
     let sizes = run(&server, &format!("full_again_and_again?{}", server.scratch().join("small").display()));
     let sizes: Vec<u32> =
         sizes.trim_matches(['[', ']']).split(", ").map(|size| size.parse().expect("a number")).collect();
-    assert!(sizes.iter().all(|size| *size < 3 << 10), "{sizes:?} kB");
+    // Deleting needs room once, not each time.
+    assert!(sizes[7] < 2200 && sizes[7] == sizes[3], "{sizes:?} kB");
 }
