@@ -43,6 +43,8 @@ pub struct Write {
 pub struct Engine {
     name: String,
     folder: PathBuf,
+    /// Whose the folder is, where each user has one.
+    user: Option<u32>,
     environment: &'static Environment,
     wakeups: &'static Wakeups,
     presence: &'static Presence,
@@ -62,10 +64,11 @@ fn now() -> u64 {
 }
 
 impl Engine {
-    /// `within` is the folder of the parts.
+    /// `within` is the folder of the parts, `user` whose that is, where each has one.
     pub(super) fn open(
         name: &str,
         within: PathBuf,
+        user: Option<u32>,
         options: &StoreOptions,
         readers: u32,
         parts: &Parts,
@@ -77,6 +80,7 @@ impl Engine {
         let this = Self {
             name: name.to_owned(),
             folder: within,
+            user,
             environment,
             wakeups: parts.wakeups,
             presence: parts.presence,
@@ -87,6 +91,13 @@ impl Engine {
         };
         this.begin()?;
         Ok(this)
+    }
+
+    /// Whether it is the one for the user as whom this process works now: mpm_itk's processes change theirs in the midst of a request.
+    #[inline]
+    pub fn is_of_this_user(&self) -> bool {
+        // SAFETY: takes no pointers.
+        self.user.is_none_or(|user| user == unsafe { libc::geteuid() })
     }
 
     /// Checks the format, and takes away the locks of processes that have ended.

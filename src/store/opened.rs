@@ -98,7 +98,7 @@ fn opened() -> &'static Opened {
 pub fn engine(name: &str, folder: &Path, options: &StoreOptions, readers: u32) -> Result<&'static Engine, StoreError> {
     let mut known = opened().known.lock();
     let Known { engines, parts } = &mut *known;
-    if let Some(engine) = engines.get(folder) {
+    if let Some(engine) = engines.get(folder).filter(|engine| engine.is_of_this_user()) {
         return Ok(engine);
     }
     let unusable =
@@ -110,7 +110,9 @@ pub fn engine(name: &str, folder: &Path, options: &StoreOptions, readers: u32) -
             entry.insert(Parts::open(&within).map_err(|error| unusable(Unusable::Files(error)))?)
         }
     };
-    let engine: &'static Engine = Box::leak(Box::new(Engine::open(name, within, options, readers, parts)?));
+    // SAFETY: takes no pointers.
+    let user = (within != folder).then(|| unsafe { libc::geteuid() });
+    let engine: &'static Engine = Box::leak(Box::new(Engine::open(name, within, user, options, readers, parts)?));
     engines.insert(folder.to_owned(), engine);
     Ok(engine)
 }
