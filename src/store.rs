@@ -9,14 +9,16 @@ mod error;
 mod folder;
 mod lmdb;
 mod locks;
+mod opened;
 mod presence;
 mod rates;
 mod wakeups;
 
 pub use encoding::{Encoding, decode, encode};
-pub use engine::{Check, Engine, Write, engine};
+pub use engine::{Check, Engine, Write};
 pub use entries::{LONGEST_NAME, Namespace};
 pub use error::StoreError;
 pub use folder::{Base, prepare};
+pub use opened::engine;
 pub use presence::token;
 pub use rates::LARGEST_LIMIT;

@@ -71,6 +71,8 @@ pub fn take_over(last_words: Option<&str>) {
 pub fn serves_here() {
     // SAFETY: takes no pointers.
     SERVING.store(unsafe { libc::getpid() }, Ordering::Relaxed);
+    // What waits in the process that has forked this one ends that one; its timer is not here.
+    WAITS.store(false, Ordering::Relaxed);
 }
 
 /// The function that handles a signal now, if it is a plain one.

@@ -1,25 +1,21 @@
 //! The embedded engine: the operations on a store, each at one moment for all threads and processes. They know nothing of Python; those that
 //! change something block until it is their turn.
 
-use std::collections::HashMap;
 use std::panic::RefUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
-use parking_lot::Mutex;
 
 use crate::config::{StoreOptions, StoreSync};
-use crate::process::fork;
 
 use super::entries::{self, Entry, Namespace};
 use super::error::{Failure, StoreError};
-use super::folder::{Unusable, enter};
-use super::lmdb::{Code, Environment, Options, Writing};
+use super::lmdb::{Code, Environment, Writing};
 use super::locks::{self, Attempt};
+use super::opened::Parts;
 use super::presence::{Presence, TOKEN};
 use super::rates;
 use super::wakeups::Wakeups;
@@ -47,9 +43,11 @@ pub struct Write {
 pub struct Engine {
     name: String,
     folder: PathBuf,
-    environment: Environment,
-    wakeups: Wakeups,
-    presence: Presence,
+    /// Whose the folder is, where each user has one.
+    user: Option<u32>,
+    environment: &'static Environment,
+    wakeups: &'static Wakeups,
+    presence: &'static Presence,
     size: u64,
     readers: u32,
     sync: StoreSync,
@@ -60,84 +58,32 @@ pub struct Engine {
 // What a panic leaves behind is whole: transactions are undone.
 impl RefUnwindSafe for Engine {}
 
-/// The stores that one process has opened. They stay open: see `lmdb`.
-struct Opened {
-    /// `fork::generation()` of the process.
-    generation: usize,
-    engines: Mutex<HashMap<PathBuf, &'static Engine>>,
-}
-
-static OPENED: AtomicPtr<Opened> = AtomicPtr::new(ptr::null_mut());
-
-/// What this process has opened. A process that was forked begins anew: what it has inherited is its parent's.
-fn opened() -> &'static Opened {
-    let known = OPENED.load(Ordering::Acquire);
-    let generation = fork::generation();
-    // SAFETY: null, or leaked below.
-    if let Some(opened) = unsafe { known.as_ref() }.filter(|opened| opened.generation == generation) {
-        return opened;
-    }
-    let made = Box::into_raw(Box::new(Opened { generation, engines: Mutex::default() }));
-    match OPENED.compare_exchange(known, made, Ordering::AcqRel, Ordering::Acquire) {
-        // SAFETY: leaked on purpose.
-        Ok(_) => unsafe { &*made },
-        Err(faster) => {
-            // SAFETY: made above and not published; the other one is leaked.
-            unsafe {
-                drop(Box::from_raw(made));
-                &*faster
-            }
-        }
-    }
-}
-
-/// The engine of a store in this process, opened by the first call. Blocks.
-///
-/// # Errors
-/// Why it cannot be used.
-pub fn engine(name: &str, folder: &Path, options: &StoreOptions, readers: u32) -> Result<&'static Engine, StoreError> {
-    let mut engines = opened().engines.lock();
-    if let Some(engine) = engines.get(folder) {
-        return Ok(engine);
-    }
-    let engine = Engine::open(name, folder, options, readers)?;
-    let engine: &'static Engine = Box::leak(Box::new(engine));
-    engines.insert(folder.to_owned(), engine);
-    Ok(engine)
-}
-
 /// The time, in milliseconds since 1970.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 impl Engine {
-    fn open(name: &str, folder: &Path, options: &StoreOptions, readers: u32) -> Result<Self, StoreError> {
-        let unusable = |why: Unusable| StoreError::Unusable {
-            name: name.to_owned(),
-            folder: folder.to_owned(),
-            why: why.to_string(),
-        };
-        let within = enter(folder).map_err(unusable)?;
+    /// `within` is the folder of the parts, `user` whose that is, where each has one.
+    pub(super) fn open(
+        name: &str,
+        within: PathBuf,
+        user: Option<u32>,
+        options: &StoreOptions,
+        readers: u32,
+        parts: &Parts,
+    ) -> Result<Self, StoreError> {
         let (size, readers) = (options.size, options.readers.unwrap_or(readers));
-        // What is asked of all processes before LMDB's files are touched.
-        let presence = Presence::open(&within.join("processes")).map_err(|error| unusable(Unusable::Files(error)))?;
-        let wakeups = Wakeups::open(&within.join("wakeups")).map_err(|error| unusable(Unusable::Files(error)))?;
-        let environment = Environment::open(
-            &within,
-            &Options { size: size as usize, readers, syncs: options.sync == StoreSync::Always },
-        );
-        let described = |code: Code| {
-            let failure = Failure::Lmdb(code);
-            describe(name, &within, size, readers, failure)
-        };
-        let environment = environment.map_err(described)?;
+        let syncs = options.sync == StoreSync::Always;
+        let environment = parts.environment(&within, size as usize, readers, syncs);
+        let environment = environment.map_err(|code| describe(name, &within, size, readers, Failure::Lmdb(code)))?;
         let this = Self {
             name: name.to_owned(),
             folder: within,
+            user,
             environment,
-            wakeups,
-            presence,
+            wakeups: parts.wakeups,
+            presence: parts.presence,
             size,
             readers,
             sync: options.sync,
@@ -145,6 +91,13 @@ impl Engine {
         };
         this.begin()?;
         Ok(this)
+    }
+
+    /// Whether it is the one for the user as whom this process works now: mpm_itk's processes change theirs in the midst of a request.
+    #[inline]
+    pub fn is_of_this_user(&self) -> bool {
+        // SAFETY: takes no pointers.
+        self.user.is_none_or(|user| user == unsafe { libc::geteuid() })
     }
 
     /// Checks the format, and takes away the locks of processes that have ended.
@@ -184,7 +137,11 @@ impl Engine {
     /// Runs `work` as one change, and makes room for it if there is none and something has expired.
     fn write<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
         const SWEEP: usize = 1000;
-        let mut outcome = self.change(&work);
+        let add = || match self.environment.has_room()? {
+            true => self.change(&work),
+            false => Err(Failure::Lmdb(Code::MAP_FULL)),
+        };
+        let mut outcome = add();
         let mut has_swept = true;
         while has_swept && matches!(outcome, Err(Failure::Lmdb(Code::MAP_FULL))) {
             let swept = self.with_reserve(|| {
@@ -193,7 +150,7 @@ impl Engine {
                 self.environment.write(|writing| self.mark(writing)).map(|()| swept)
             });
             has_swept = swept.is_ok_and(|count| count > 0);
-            outcome = self.change(&work);
+            outcome = add();
         }
         self.done(outcome)
     }
@@ -215,9 +172,9 @@ impl Engine {
     /// Runs `work` with a map that is somewhat larger.
     fn with_reserve<T>(&self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         const RESERVE: usize = 4 << 20;
-        self.environment.resize(self.size as usize + RESERVE)?;
+        self.environment.resize(RESERVE)?;
         let outcome = work();
-        self.environment.resize(self.size as usize)?;
+        self.environment.resize(0)?;
         outcome
     }
 

@@ -1,10 +1,10 @@
 //! The folder of an embedded store: the children's user's own, on a file system of this machine.
 
 use std::ffi::CString;
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// Why a folder cannot be that of a store. Each is the end of a sentence about it.
@@ -20,6 +20,10 @@ pub enum Unusable {
     NotOwn { owner: u32, wanted: u32 },
     #[error("others can write there: take that from them (chmod go-w)")]
     WritableByOthers,
+    #[error(
+        "each user of mpm_itk makes a folder of its own there, and its mode does not let them: if nothing else is in it, give it that mode (chmod 1733)"
+    )]
+    NotForAll,
     #[error(
         "it is on a file system of the network, on which processes cannot lock what they share: choose a folder on a disk of this machine"
     )]
@@ -48,12 +52,7 @@ pub fn prepare(folder: &Path, base: Base) -> Result<(), Unusable> {
         Base::OfEachUser => 0o1733,
     };
     match DirBuilder::new().mode(0o700).create(folder) {
-        Ok(()) => {
-            fs::set_permissions(folder, fs::Permissions::from_mode(mode)).map_err(Unusable::NotMade)?;
-            if let Base::Of(Some((user, group))) = base {
-                chown(folder, Some(user), Some(group)).map_err(Unusable::NotMade)?;
-            }
-        }
+        Ok(()) => give(folder, mode, base).map_err(Unusable::NotMade)?,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(Unusable::NotMade(error)),
     }
@@ -68,18 +67,39 @@ pub fn prepare(folder: &Path, base: Base) -> Result<(), Unusable> {
         Base::Of(Some((user, _))) => own(&found, user),
         // SAFETY: takes no pointers.
         Base::Of(None) => own(&found, unsafe { libc::geteuid() }),
-        Base::OfEachUser if found.uid() == 0 => {
-            fs::set_permissions(folder, fs::Permissions::from_mode(mode)).map_err(Unusable::NotMade)
-        }
+        Base::OfEachUser if found.uid() == 0 && found.mode() & 0o7777 == mode => Ok(()),
+        // It may be any folder of root's.
+        Base::OfEachUser if found.uid() == 0 => Err(Unusable::NotForAll),
         Base::OfEachUser => Err(Unusable::NotOwn { owner: found.uid(), wanted: 0 }),
     }
 }
+
+/// Gives a folder that this process has just made its mode and its owner.
+///
+/// Not by its path: whoever can write to the folder around it could have put a link in its place by now.
+fn give(folder: &Path, mode: u32, base: Base) -> io::Result<()> {
+    let made = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW).open(folder)?;
+    let found = made.metadata()?;
+    // SAFETY: takes no pointers.
+    if found.uid() != unsafe { libc::geteuid() } || found.mode() & 0o7077 != 0 {
+        return Err(io::Error::other("another folder was put in its place"));
+    }
+    made.set_permissions(fs::Permissions::from_mode(mode))?;
+    match base {
+        Base::Of(Some((user, group))) => fchown(&made, Some(user), Some(group)),
+        Base::Of(None) | Base::OfEachUser => Ok(()),
+    }
+}
+
+/// What a folder is, by whatever path it is found: its device and its number there.
+pub type Identity = (u64, u64);
 
 /// The folder for this process's user: the store's, or one of its own within.
 ///
 /// # Errors
 /// Why it cannot be used.
-pub fn enter(folder: &Path) -> Result<PathBuf, Unusable> {
+pub fn enter(folder: &Path) -> Result<(PathBuf, Identity), Unusable> {
+    let own = |found: &Metadata, user, path| own(found, user).map(|()| (path, (found.dev(), found.ino())));
     // SAFETY: takes no pointers.
     let user = unsafe { libc::geteuid() };
     let found = fs::metadata(folder).map_err(Unusable::NotEntered)?;
@@ -90,7 +110,7 @@ pub fn enter(folder: &Path) -> Result<PathBuf, Unusable> {
         return Err(Unusable::OnNetwork);
     }
     if found.uid() != 0 || found.mode() & 0o1000 == 0 {
-        return own(&found, user).map(|()| folder.to_owned());
+        return own(&found, user, folder.to_owned());
     }
     let within = folder.join(user.to_string());
     match DirBuilder::new().mode(0o700).create(&within) {
@@ -102,7 +122,7 @@ pub fn enter(folder: &Path) -> Result<PathBuf, Unusable> {
     if !found.is_dir() {
         return Err(Unusable::NoFolder);
     }
-    own(&found, user).map(|()| within)
+    own(&found, user, within)
 }
 
 /// Whether a folder is a user's own, and nobody else's to write.
@@ -134,4 +154,39 @@ fn on_network(folder: &Path) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn on_network(_: &Path) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).expect("it is there").mode() & 0o7777
+    }
+
+    fn made(path: &Path, mode: u32) {
+        fs::create_dir(path).expect("we may");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("we may");
+    }
+
+    #[test]
+    fn what_was_put_in_the_place_of_a_new_folder_is_left_alone() {
+        let scratch = std::env::temp_dir().join(format!("mod_python-folder-{}", std::process::id()));
+        made(&scratch, 0o755);
+        let (mine, others, link) = (scratch.join("mine"), scratch.join("others"), scratch.join("link"));
+        made(&mine, 0o700);
+        made(&others, 0o755);
+        symlink(&mine, &link).expect("we may");
+        for path in [&others, &link] {
+            assert!(give(path, 0o1733, Base::Of(None)).is_err(), "{}", path.display());
+        }
+        assert_eq!((mode(&mine), mode(&others)), (0o700, 0o755));
+        give(&mine, 0o1733, Base::Of(None)).expect("it is the new one");
+        assert_eq!(mode(&mine), 0o1733);
+        // A folder that was there before is not opened to all users.
+        assert!(prepare(&others, Base::OfEachUser).is_err());
+        assert_eq!(mode(&others), 0o755);
+        fs::remove_dir_all(&scratch).expect("we may");
+    }
 }

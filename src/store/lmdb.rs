@@ -4,8 +4,15 @@
 //! (lmdb.h, "Caveats").
 
 use std::ffi::{CStr, CString, c_int, c_uint};
+#[cfg(target_os = "linux")]
+use std::fs::OpenOptions;
+use std::io;
 use std::marker::PhantomData;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::ptr;
 
@@ -77,8 +84,10 @@ pub struct Environment {
     tables: [raw::MDB_dbi; TABLES.len()],
     /// Read transactions that nobody uses at the moment: each keeps its place in the table of readers.
     idle: Mutex<Vec<Reader>>,
-    /// Held for writing while the map is enlarged, when no transaction may be open in this process.
+    /// Held for writing while the map is changed, when no transaction may be open in this process.
     map: RwLock<()>,
+    /// Of the map, in bytes.
+    size: usize,
 }
 
 /// A read transaction that was reset.
@@ -94,6 +103,10 @@ unsafe impl Sync for Environment {}
 impl Environment {
     /// Opens the environment in a folder, and creates it if there is none. The caller is the first in this process to do so.
     pub fn open(folder: &Path, options: &Options) -> Result<Self, Code> {
+        make_room_for_locks(&folder.join("lock.mdb"), options.readers).map_err(|error| {
+            // As the system says it, else what LMDB would meet.
+            Code(error.raw_os_error().unwrap_or(libc::EIO))
+        })?;
         let path = CString::new(folder.as_os_str().as_bytes()).map_err(|_| Code(libc::EINVAL))?;
         let mut env = ptr::null_mut();
         // SAFETY: `env` is filled in, and closed again if it cannot be opened, as LMDB demands.
@@ -113,7 +126,8 @@ impl Environment {
             let mut dead = 0;
             raw::mdb_reader_check(env, &mut dead);
         }
-        let mut this = Self { env, tables: [0; TABLES.len()], idle: Mutex::default(), map: RwLock::new(()) };
+        let mut this =
+            Self { env, tables: [0; TABLES.len()], idle: Mutex::default(), map: RwLock::new(()), size: options.size };
         let mut tables = this.tables;
         this.write(|write| {
             for (table, name) in tables.iter_mut().zip(TABLES) {
@@ -204,16 +218,43 @@ impl Environment {
         }
     }
 
-    /// Takes on the size that another process has given the map.
+    /// Takes on what another process has written behind the end of this one's map.
     fn enlarge(&self) -> Result<(), Code> {
+        // Not the size of the other one's map: it may have been enlarged to delete something, and this process would fill that room.
         self.resize(0)
     }
 
-    /// Gives the map another size, or what is in use if that is larger. Waits for the transactions of this process.
-    pub fn resize(&self, size: usize) -> Result<(), Code> {
+    /// Gives the map its size, or what is in use if that is larger, and so many bytes more. Waits for the transactions of this process.
+    pub fn resize(&self, more: usize) -> Result<(), Code> {
         let _alone = self.map.write();
-        // SAFETY: no transaction of this process is open; those that were reset see nothing.
-        checked(unsafe { raw::mdb_env_set_mapsize(self.env, size as _) })
+        let (used, _) = self.used()?;
+        // SAFETY: a live environment. No transaction of this process is open; those that were reset see nothing.
+        checked(unsafe { raw::mdb_env_set_mapsize(self.env, self.size.max(used).saturating_add(more) as _) })
+    }
+
+    /// How many bytes are in use, those of free pages too, and how many a page has.
+    fn used(&self) -> Result<(usize, usize), Code> {
+        let mut info = std::mem::MaybeUninit::<raw::MDB_envinfo>::uninit();
+        let mut stat = std::mem::MaybeUninit::<raw::MDB_stat>::uninit();
+        // SAFETY: a live environment; the structures are filled in on success.
+        unsafe {
+            checked(raw::mdb_env_info(self.env, info.as_mut_ptr()))?;
+            checked(raw::mdb_env_stat(self.env, stat.as_mut_ptr()))?;
+            let page = stat.assume_init().ms_psize as usize;
+            Ok(((info.assume_init().me_last_pgno + 1).saturating_mul(page), page))
+        }
+    }
+
+    /// Whether something can be added. What deleting has taken beyond the size must be free first, or it would take more each time.
+    pub fn has_room(&self) -> Result<bool, Code> {
+        /// For the copies of pages that deleting makes.
+        const KEPT: usize = 16;
+        let (used, page) = self.used()?;
+        if used <= self.size {
+            return Ok(true);
+        }
+        let wanted = (used - self.size).div_ceil(page) + KEPT;
+        self.read(|view| view.has_free_pages(wanted))
     }
 
     /// Writes what was committed to the disk. Blocks.
@@ -228,6 +269,37 @@ impl Environment {
         // SAFETY: a live environment.
         unsafe { raw::mdb_reader_check(self.env, &mut dead) };
     }
+}
+
+/// Makes the file that LMDB's processes share, with room on the disk for all of it: LMDB only makes it long, and what is then written in
+/// memory would be SIGBUS on a full disk. To be called before LMDB has the file open, whose locks would end with this one's close.
+#[cfg(target_os = "linux")]
+fn make_room_for_locks(path: &Path, readers: u32) -> io::Result<()> {
+    // sizeof(MDB_reader), and more than sizeof(MDB_txninfo), in mdb.c.
+    const READER: u64 = 64;
+    const HEAD: u64 = 1024;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)?;
+    let length = file.metadata()?.len().max(u64::from(readers) * READER + HEAD);
+    // SAFETY: an open file.
+    match unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, length as libc::off_t) } {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            // Not every file system can.
+            error if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(()),
+            error => Err(error),
+        },
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn make_room_for_locks(_: &Path, _: u32) -> io::Result<()> {
+    Ok(())
 }
 
 /// What a transaction sees.
@@ -319,11 +391,33 @@ impl View<'_> {
         &self,
         table: Table,
         first: &[u8],
+        visit: impl FnMut(&[u8], &[u8]) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        self.walk_through(self.tables[table as usize], first, visit)
+    }
+
+    /// Whether at least so many pages are free. Only in a view that changes nothing.
+    fn has_free_pages(&self, wanted: usize) -> Result<bool, Code> {
+        // LMDB's own table: lists of pages, which begin with their length.
+        const FREE: raw::MDB_dbi = 0;
+        let mut count = 0_usize;
+        self.walk_through(FREE, &[], |_, pages| {
+            let length = pages.first_chunk().map_or(0, |length| usize::from_ne_bytes(*length));
+            count = count.saturating_add(length);
+            Ok::<_, Code>(count < wanted)
+        })?;
+        Ok(count >= wanted)
+    }
+
+    fn walk_through<E: From<Code>>(
+        &self,
+        table: raw::MDB_dbi,
+        first: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, E>,
     ) -> Result<(), E> {
         let mut cursor = ptr::null_mut();
         // SAFETY: a live transaction; `cursor` is filled in.
-        checked(unsafe { raw::mdb_cursor_open(self.txn, self.tables[table as usize], &mut cursor) })?;
+        checked(unsafe { raw::mdb_cursor_open(self.txn, table, &mut cursor) })?;
         let cursor = Cursor(cursor);
         let (mut key, mut value) = (value_of(first), NO_VALUE);
         // LMDB knows no empty key.

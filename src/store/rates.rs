@@ -18,11 +18,11 @@ pub fn note(writing: &mut Writing<'_>, name: &[u8], limit: usize, per: u64, now:
             .collect::<Result<_, _>>()?,
     };
     // Those of a clock that was set back are no reason to wait longer than the whole time.
-    moments.retain(|moment| *moment + per > now && *moment <= now);
+    moments.retain(|moment| *moment <= now && now - *moment < per);
     if moments.len() >= limit {
         // The one that has to leave first.
         let first = moments[moments.len() - limit];
-        return Ok((first + per - now).max(1));
+        return Ok((per - (now - first)).max(1));
     }
     moments.push(now);
     let value: Vec<u8> = moments.iter().flat_map(|moment| moment.to_be_bytes()).collect();

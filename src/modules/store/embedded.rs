@@ -42,7 +42,10 @@ impl Embedded {
     fn engine(&self, attached: Attached<'_>) -> Result<&'static Engine, Raised> {
         if self.generation.load(Ordering::Acquire) == fork::generation() + 1 {
             // SAFETY: stored before the generation, of this process; never freed.
-            return Ok(unsafe { &*self.engine.load(Ordering::Relaxed) });
+            let engine = unsafe { &*self.engine.load(Ordering::Acquire) };
+            if engine.is_of_this_user() {
+                return Ok(engine);
+            }
         }
         self.open(attached)
     }
@@ -52,7 +55,7 @@ impl Embedded {
         let generation = fork::generation() + 1;
         let engine = attached.detach(|| store::engine(&self.name, &self.folder, &self.options, readers()));
         let engine = engine.map_err(|error| raised(attached, &error))?;
-        self.engine.store(std::ptr::from_ref(engine).cast_mut(), Ordering::Relaxed);
+        self.engine.store(std::ptr::from_ref(engine).cast_mut(), Ordering::Release);
         self.generation.store(generation, Ordering::Release);
         Ok(engine)
     }

@@ -44,4 +44,36 @@ itk_tests! {
         let answer = server.request("GET", "/x").host("www.test").send().text();
         assert!(answer.ends_with(" 4"), "{answer}");
     }
+
+    fn a_request_that_becomes_another_user_goes_on_with_the_other_store() {
+        let server = two_users(site(Mpm::Prefork))
+            .file(
+                "lib/early.py",
+                "
+                import os
+                from mod_python import apache, store
+                def before(req):
+                    # Not the request's user yet
+                    store.open()['before'] = os.geteuid()
+                    return apache.OK
+                def handler(req):
+                    store.open()['user'] = os.geteuid()
+                    req.write('%d %s' % (os.geteuid(), sorted(store.open())))
+                    return apache.OK
+                ",
+            )
+            .config("PythonPostReadRequestHandler early::before\nPythonHandler early")
+            .start();
+        for host in ["www.test", "nobody.test"] {
+            for _ in 0..2 {
+                let answer = server.request("GET", "/x").host(host).send().text();
+                let (user, keys) = answer.split_once(' ').expect("user and keys");
+                let folder = server.root().join("run/mod_python-stores/default").join(user);
+                assert!(folder.join("data.mdb").exists(), "{host}: {answer}");
+                if host == "nobody.test" {
+                    assert_eq!(keys, "['user']", "{host}");
+                }
+            }
+        }
+    }
 }

@@ -289,3 +289,32 @@ fn a_prefork_child_that_is_stopped_finishes_a_short_request() {
         assert_eq!(server.wait_for_log("an exit function", ended + 1).len(), ended + 1, "{way}");
     }
 }
+
+/// A process that a handler has forked, while a stop waits in the one that forked it, can be stopped too.
+#[test]
+fn a_process_that_is_forked_while_a_stop_waits_can_be_stopped() {
+    let server = site(Mpm::Prefork)
+        .children(1)
+        .file(
+            "lib/forks.py",
+            "
+            import os, signal
+            from mod_python import apache
+
+            def handler(req):
+                os.kill(os.getpid(), signal.SIGTERM)
+                process = os.fork()
+                if not process:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    while True:
+                        signal.pause()
+                req.write(str(process))
+                return apache.OK
+            ",
+        )
+        .config("PythonHandler forks\nPythonInterpreter main_interpreter")
+        .start();
+    let response = server.get("/x");
+    assert_eq!(response.status, 200);
+    server.wait_for_exit(&[response.text().parse().expect("a process")]);
+}

@@ -2,6 +2,7 @@
 
 mod counting;
 mod directive;
+mod folders;
 mod limits;
 mod locks;
 mod mapping;
