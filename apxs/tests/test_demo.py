@@ -96,9 +96,21 @@ class Served(unittest.TestCase):
         for line in slices:
             self.assertGreater(line["rounds"], 0)
             self.assertGreaterEqual(line["took"], 100)
+            self.assertTrue(0 <= line.get("blocked", 0) <= line["took"], line)
         self.assertEqual(list(json.loads(self.ask("/load/shared/two?ms=350&child=1")[2])), ["another"])
         for wrong in ("ms=x", "ms=0", "child=x"):
             self.assertEqual(self.ask(f"/load/shared/one?{wrong}")[0], 400)
+
+    @unittest.skipUnless(os.path.exists("/proc/thread-self/schedstat"), "this system does not say what a thread waits for")
+    def test_two_interpreters_with_one_gil_wait_for_it(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/load/shared/one?ms=6000", timeout=30) as first:
+            child = json.loads(first.readline())["child"]
+            deadline, second = time.monotonic() + 5, [{"another": 0}]
+            while "another" in second[0] and time.monotonic() < deadline:
+                second = [json.loads(line) for line in self.ask(f"/load/shared/two?ms=700&child={child}")[2].splitlines()]
+        self.assertEqual(second[0].get("child"), child, "it has met the same child")
+        waited, took = (sum(line[name] for line in second[1:]) for name in ("blocked", "took"))
+        self.assertGreater(waited, 0.05 * took, second)
 
     def counted(self, path):
         status, kind, text = self.ask(path)
