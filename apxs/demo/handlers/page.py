@@ -33,6 +33,7 @@ _SCRIPT = "".join(_text(name + ".js") for name in ("base", *SECTIONS, "start"))
 _WITHOUT_LOCK_CODE = inspect.getsource(counters.WithoutLock).rstrip()
 _IN_GLOBALS_CODE = inspect.getsource(counters.InGlobals).rstrip()
 _IN_FILE_CODE = inspect.getsource(counters.InFile).rstrip()
+_IN_STORE_CODE = (_PAGE.parent / "visit.py").read_text("utf-8").rstrip()
 
 _views = counters.InGlobals()
 
@@ -48,6 +49,7 @@ def handler(req):
     answer["file"] = facts.shared_counter(req).add()
     mpm = facts.mpm()
     port = _port(req)
+    are_served = "demo.docs" in req.get_options()
 
     sections = _SECTIONS.substitute(
         _escaped(
@@ -62,10 +64,12 @@ def handler(req):
             in_globals_code=_IN_GLOBALS_CODE,
             in_file_code=_IN_FILE_CODE,
             without_lock_code=_WITHOUT_LOCK_CODE,
+            in_store_code=_IN_STORE_CODE,
             gil_lead=_gil_words(mpm),
         ),
         **_process_model(mpm),
-        reading=_reading("demo.docs" in req.get_options()),
+        reading=_reading(are_served),
+        store_document=_document("store.md", are_served),
         own_gil=_own_gil(req, answer["interpreter"]["python"]),
     )
     body = _TEMPLATE.substitute(
@@ -115,6 +119,7 @@ def _interpreter_words(info):
 _DOCUMENTS = {
     "applications.md": "deploy Django, Flask and other applications",
     "python-api.md": "what a handler can do with a request",
+    "store.md": "data and locks for all children",
     "directives.md": "all that can be configured",
     "process-model.md": "this page, in words",
     "operation.md": "installation, restarts, logs",
@@ -123,8 +128,11 @@ _DOCUMENTS = {
 
 def _reading(are_served):
     """The documents; those of a checkout are served beside the page."""
-    link = '<a href="/docs/%s">%s</a>' if are_served else "<b>%.0s%s</b>"
-    return "\n      ".join("<li>%s: %s</li>" % (link % (name, name), about) for name, about in _DOCUMENTS.items())
+    return "\n      ".join("<li>%s: %s</li>" % (_document(name, are_served), about) for name, about in _DOCUMENTS.items())
+
+
+def _document(name, is_served):
+    return ('<a href="/docs/%s">%s</a>' if is_served else "<b>%.0s%s</b>") % (name, name)
 
 
 def _gil_words(mpm):

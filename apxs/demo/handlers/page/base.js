@@ -47,6 +47,7 @@ function named(name) {
 const children = new Map();
 const names = [];
 const files = new Map();
+let stored = null; // the number in the store
 
 function letters(n) {
   return (n < 26 ? "" : letters(Math.floor(n / 26) - 1)) + String.fromCharCode(65 + n % 26);
@@ -64,7 +65,8 @@ function meet(answer, panel) {
   if (!names.includes(name)) names.push(name);
   const before = child.interpreters.get(name) || { count: 0 };
   child.interpreters.set(name, { id, count: Math.max(answer.globals, before.count) });
-  files.set(panel, Math.max(answer.file, files.get(panel) || 0));
+  if ("file" in answer) files.set(panel, Math.max(answer.file, files.get(panel) || 0));
+  if ("store" in answer) stored = Math.max(answer.store, stored);
   return { ...answer, name, of: child, number: child.threads.get(answer.thread) };
 }
 
@@ -99,7 +101,9 @@ function redrawMap() {
     parts.push(more);
   }
   const rows = [...files].map(([name, number]) => el("li", {}, named(name), " ", count(number)));
-  parts.push(el("div", { class: "floor" }, el("h3", {}, "Files, one for all"), el("ul", {}, ...rows)));
+  if (stored !== null) rows.push(el("li", {}, el("span", { class: "name" }, "store"), " ", count(stored)));
+  const title = stored === null ? "Files, one for all" : "Files and the store, one for all";
+  parts.push(el("div", { class: "floor" }, el("h3", {}, title), el("ul", {}, ...rows)));
   $("map").replaceChildren(...parts);
 }
 

@@ -30,13 +30,13 @@ class Load {
   }
 
   clear() {
-    this.slices = [[], []]; // of each interpreter: [when it ended, rounds a second]
+    this.slices = [[], []]; // of each interpreter: [when it ended, rounds a second, its milliseconds, and those without the GIL]
     this.began = 0;
   }
 
   heard(which, line) {
     this.began = this.began || line.at - line.took;
-    this.slices[which].push([line.at - this.began, 1000 * line.rounds / line.took]);
+    this.slices[which].push([line.at - this.began, 1000 * line.rounds / line.took, line.took, line.blocked]);
     this.draw();
   }
 
@@ -101,9 +101,17 @@ class Load {
     if (!inside.length) return ["The machine is too busy to measure this: try again."];
     const part = Math.round(100 * mean(inside) / mean(outside));
     return [
-      el("b", {}, `Beside the second, the first one ran at ${part} % of its speed.`),
+      el("b", {}, `Beside the second, the first one ran at ${part}\u00a0% of its speed.`),
+      this.waited(inside),
       this.isBusy ? " This machine is busy with other work, which bends the lines." : this.meaning(part, threaded),
     ];
+  }
+
+  // What else the machine does slows it down, too, but has no part in this.
+  waited(slices) {
+    const total = which => slices.reduce((sum, slice) => sum + slice[which], 0);
+    const part = Math.round(100 * total(3) / total(2));
+    return Number.isFinite(part) ? ` It waited for the GIL for ${part}\u00a0% of the time.` : "";
   }
 
   meaning(part, threaded) {
