@@ -31,7 +31,9 @@ class SocacheStore(Store):
         return list(map(self._cache.get, names))
 
     def _commit(self, checks, writes):
-        # A check is only that of delete(): to delete what was changed meanwhile is to forget it, as a cache may
+        # Those of delete() apart: to delete what was changed meanwhile is to forget it, as a cache may
+        if checks and not (len(checks) == len(writes) == 1 and writes[0][1] is None):
+            self._compare_and_set()
         for name, value, ttl in writes:
             if value is None:
                 self._cache.remove(name)
@@ -54,4 +56,9 @@ def _refusing(method):
 
 for _method in _LACKS:
     setattr(SocacheStore, _method, _refusing(_method))
-SocacheStore._count = _refusing("len")
+
+# What the methods of sessions and views call
+_PARTS = {"_count": "len", "_scan": "keys", "_expire": "expire", "_ttl": "ttl", "_rate": "rate", "_lock_try": "lock", "_lock_release": "lock"}
+for _part, _method in _PARTS.items():
+    setattr(SocacheStore, _part, _refusing(_method))
+SocacheStore._compare_and_set = _refusing("transaction")

@@ -116,6 +116,17 @@ const PROGRAM: &str = r#"
         assert p["key"] == complex(1, 2) and "key" not in store.open("c")
         assert p.delete("key") and not p.delete("key")
 
+    def session(req):
+        from mod_python import Session
+        kind = type(Session.Session(req, lock=0)).__name__
+        said = []
+        for lock in (0, 1):
+            try:
+                Session.StoreSession(req, lock=lock, store="c").save()
+            except Session.SessionError as error:
+                said.append(str(error))
+        return f"{kind}: {said}"
+
     def hammer(req):
         c = store.open("c")
         for number in range(300):
@@ -182,6 +193,16 @@ fn what_needs_promises_is_refused() {
     assert!(run(&server, "refused").contains("(socache:dbm)"));
 }
 
+/// They would end at any time.
+#[test]
+fn sessions_are_not_kept_there() {
+    let server = site(Mpm::Event, "socache:shmcb").config("PythonStore default socache:shmcb").start();
+    let said = run(&server, "session");
+    assert!(!said.starts_with("StoreSession"), "{said}");
+    assert_eq!(said.matches("MP0519: ").count(), 2, "{said}");
+    assert!(said.contains("has no lock()") && said.contains("has no transaction()"), "{said}");
+}
+
 /// Asks until each of so many children has answered what is expected.
 #[track_caller]
 fn seen_by(server: &Server, children: usize, value: &str) {
@@ -214,7 +235,7 @@ fn all_children_see_it() {
 fn all_interpreters_and_hosts_see_it() {
     let own = if has_own_gil() { "PythonInterpreterOptions own gil=own" } else { "" };
     let server = site(Mpm::Event, "socache:shmcb")
-        .vhost("own.test", &format!("PythonInterpreter own\n{own}"))
+        .vhost("own.test", format!("PythonInterpreter own\n{own}"))
         .vhost("other.test", "PythonStore c socache:shmcb:${SCRATCH}/other(100000)")
         .start();
     let ask = |host: &str, path: &str| returned(&server.request("GET", path).host(host).send(), path);
