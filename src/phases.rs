@@ -3,6 +3,7 @@
 mod access;
 mod access_log;
 mod application;
+mod caches;
 mod callback;
 mod child;
 mod connection;

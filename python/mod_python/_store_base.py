@@ -47,6 +47,8 @@ class Store:
 
     # Whether others than httpd's own user may write to it: then nothing of it is unpickled that is not authenticated
     _others_can_write = False
+    # Methods that the engine refuses
+    _lacks = ()
     # The view that pickled() has made
     _pickled = None
 

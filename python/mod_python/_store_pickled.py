@@ -48,6 +48,8 @@ class Pickled(Store):
             setattr(self, method, getattr(store, method))
         # Locks and rates are those of the store; a thread that has a lock has it here too
         self.lock, self.rate, self.once = store.lock, store.rate, store.once
+        for method in store._lacks:
+            setattr(self, method, getattr(store, method))
 
     def replace(self, key, old, new, ttl=None):
         """Writes new if the value is equal to old; returns whether it has."""

@@ -46,6 +46,10 @@ def _made(settings):
         from ._store_redis import RedisStore
 
         return RedisStore(name, location, dict(options))
+    if location is not None and location.startswith("socache:"):
+        from ._store_socache import SocacheStore
+
+        return SocacheStore(name, location)
     from ._store_embedded import EmbeddedStore
 
     return EmbeddedStore(name)

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::ffi::httpd as raw;
-use crate::httpd::{GlobalMutexes, Pool};
+use crate::httpd::{Caches, GlobalMutexes, Pool};
 use crate::interpreter::InterpreterOptions;
 use crate::process::caught;
 
@@ -35,6 +35,8 @@ pub struct Generation {
     /// mod_wsgi's directives.
     pub wsgi: WsgiProcess,
     pub mutexes: Option<GlobalMutexes>,
+    /// Stores that are caches of httpd's, by their names and locations.
+    pub caches: Option<(Vec<(String, String)>, Caches)>,
     /// Where the stores without a location are; none if that folder cannot be used.
     pub stores: Option<PathBuf>,
 }

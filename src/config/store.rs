@@ -17,17 +17,29 @@ pub enum StoreLocation<'p> {
     Folder(&'p str),
     /// A server of Redis's protocol.
     Server(&'p str),
+    /// A cache of httpd's.
+    Cache(&'p str),
 }
 
 impl<'p> StoreLocation<'p> {
     /// The beginnings of the locations of servers.
     pub const SCHEMES: [&'static str; 3] = ["redis://", "rediss://", "unix://"];
 
+    /// The beginning of the location of a cache of httpd's.
+    pub const CACHE: &'static str = "socache:";
+
+    /// The provider of a cache of httpd's, and what it is told.
+    pub fn cache(self) -> Option<(&'p str, Option<&'p str>)> {
+        let Self::Cache(text) = self else { return None };
+        let text = text.strip_prefix(Self::CACHE)?;
+        Some(text.split_once(':').map_or((text, None), |(provider, argument)| (provider, Some(argument))))
+    }
+
     /// As it was written; none for the runtime directory.
     pub fn text(self) -> Option<&'p str> {
         match self {
             Self::Runtime => None,
-            Self::Folder(text) | Self::Server(text) => Some(text),
+            Self::Folder(text) | Self::Server(text) | Self::Cache(text) => Some(text),
         }
     }
 }
@@ -56,7 +68,7 @@ impl StoreOptions {
     /// Where no option is given.
     pub fn of(location: StoreLocation<'_>) -> Self {
         let sync = match location {
-            StoreLocation::Runtime => StoreSync::Never,
+            StoreLocation::Runtime | StoreLocation::Cache(_) => StoreSync::Never,
             StoreLocation::Folder(_) | StoreLocation::Server(_) => StoreSync::Always,
         };
         Self { size: SIZE, sync, readers: None }

@@ -58,12 +58,12 @@ impl GlobalMutexes {
         unsafe { raw::ap_mutex_register(pool.as_ptr(), TYPE.as_ptr(), ptr::null(), mechanism, 0) };
     }
 
-    /// Creates `count` mutexes that live in `pool`. If one fails, httpd logs why, and its status is returned with those before it.
-    pub fn create(count: usize, server: Server<'_>, pool: Pool<'_>) -> (Self, Option<AprStatus>) {
+    /// Creates `count` mutexes that live in `pool`; `kind` sets them apart from others. If one fails, httpd logs why, and its status is returned with those before it.
+    pub fn create(count: usize, kind: &str, server: Server<'_>, pool: Pool<'_>) -> (Self, Option<AprStatus>) {
         let mut made = Vec::with_capacity(count);
         for index in 0..count {
             let mut mutex = ptr::null_mut();
-            let instance = pool.c_string(index.to_string().as_bytes());
+            let instance = pool.c_string(format!("{kind}{index}").as_bytes());
             // SAFETY: the pool and the server are the configuration's, the name is static.
             let status = unsafe {
                 raw::ap_global_mutex_create(

@@ -1,5 +1,6 @@
 //! `_store`: the builtin module behind `mod_python.store`, with the encoding of values and the embedded engine.
 
+mod cache;
 mod embedded;
 
 use crate::config::{Generation, Store as StoreConfig, StoreLocation, StoreOptions, server_config};
@@ -10,6 +11,7 @@ use crate::ffi::python as py;
 use crate::httpd::{LogScope, Server};
 use crate::store::{self, Encoding, LONGEST_NAME, StoreError};
 
+use cache::Cached;
 use embedded::Embedded;
 
 /// The name under which Python imports it.
@@ -21,6 +23,7 @@ struct Store {
 
 impl State for Store {
     fn execute(module: &Object<'_>) -> Result<Self, Raised> {
+        module.set_attribute(c"Cached", &class_of::<Cached>(module)?)?;
         module.set_attribute(c"Embedded", &class_of::<Embedded>(module)?)?;
         Ok(Self { encoding: Encoding::new(module.attached())? })
     }
@@ -124,6 +127,9 @@ fn place(attached: Attached<'_>, name: &str) -> Result<(std::path::PathBuf, Stor
         StoreLocation::Folder(folder) => folder.into(),
         StoreLocation::Server(_) => {
             return Err(Raised::value_error(attached, format!("the store {name} is on a server")));
+        }
+        StoreLocation::Cache(_) => {
+            return Err(Raised::value_error(attached, format!("the store {name} is a cache of httpd's")));
         }
         StoreLocation::Runtime => {
             let base = Generation::current().and_then(|generation| generation.stores.as_ref());

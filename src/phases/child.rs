@@ -29,6 +29,12 @@ pub unsafe extern "C" fn child_init(child: *mut raw::apr_pool_t, server: *mut ra
                 );
                 generation.mutexes = None;
             }
+            if let Some(Err(status)) = generation.caches.as_mut().map(|(_, caches)| caches.open_in_child(pool)) {
+                tracing::error!(
+                    "MP0602: the global mutexes of httpd's caches cannot be used in this child: {status}. Check the owner and the rights of the files of 'Mutex … python'."
+                );
+                generation.caches = None;
+            }
             let uses_python = generation.uses_python;
             generation.make_current();
             cpython::leave_states_when(Mpm::is_stopping);

@@ -105,9 +105,13 @@ fn configured(pool: Pool<'_>, main: Option<Server<'_>>) -> Status {
         if prepared != Status::OK {
             return prepared;
         }
+        let prepared = super::caches::prepare(pool, main, generation);
+        if prepared != Status::OK {
+            return prepared;
+        }
     }
     let count = mutex_count(main);
-    let (mutexes, failure) = GlobalMutexes::create(count, main, pool);
+    let (mutexes, failure) = GlobalMutexes::create(count, "", main, pool);
     if let Some(status) = failure {
         tracing::error!(
             "MP0601: only {} of {count} global mutexes could be created: {status}. Check the Mutex directive ('Mutex … python') and the limits of the system; sessions need at least one.",

@@ -57,7 +57,7 @@ fn contradiction<'s, 'p>(all: &[&'s Store<'p>]) -> Option<(&'s Store<'p>, &'s St
     let place = |store: &Store<'_>| match store.location {
         StoreLocation::Folder(folder) => Some(folder.trim_end_matches('/').to_owned()),
         StoreLocation::Runtime => Some(store.name.to_owned()),
-        StoreLocation::Server(_) => None,
+        StoreLocation::Server(_) | StoreLocation::Cache(_) => None,
     };
     all.iter().enumerate().find_map(|(index, store)| {
         let own = place(store)?;

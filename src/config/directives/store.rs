@@ -73,9 +73,16 @@ fn location<'p>(reading: &Reading<'p>, text: &'p str) -> Result<StoreLocation<'p
     if StoreLocation::SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
         return Ok(StoreLocation::Server(text));
     }
+    if let Some(rest) = text.strip_prefix(StoreLocation::CACHE) {
+        let provider = rest.split(':').next().unwrap_or_default();
+        return match !provider.is_empty() && provider.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            true => Ok(StoreLocation::Cache(text)),
+            false => Err(format!("'{text}' names no provider: write for example socache:shmcb")),
+        };
+    }
     if text.contains("://") || !text.contains('/') {
         return Err(format!(
-            "'{text}' is no location: write a folder (with a '/' in it), or the address of a server, which begins with redis://, rediss:// or unix://"
+            "'{text}' is no location: write a folder (with a '/' in it), the address of a server, which begins with redis://, rediss:// or unix://, or a cache of httpd's such as socache:shmcb"
         ));
     }
     reading.absolute(text).map(StoreLocation::Folder).map_err(|error| error.to_string())
@@ -83,6 +90,9 @@ fn location<'p>(reading: &Reading<'p>, text: &'p str) -> Result<StoreLocation<'p
 
 /// Sets an option.
 fn set(settings: &mut StoreOptions, location: StoreLocation<'_>, key: &str, value: &str) -> Result<(), String> {
+    if let StoreLocation::Cache(_) = location {
+        return Err(unknown(key, location));
+    }
     let is_server = matches!(location, StoreLocation::Server(_));
     let not_understood = |form: &str| format!("{key}={value} is not understood: write {form}");
     match (key, is_server) {
@@ -115,6 +125,9 @@ fn set(settings: &mut StoreOptions, location: StoreLocation<'_>, key: &str, valu
 fn unknown(option: &str, location: StoreLocation<'_>) -> String {
     let known = match location {
         StoreLocation::Server(_) => "a store on a server has prefix= and timeout=",
+        StoreLocation::Cache(_) => {
+            "a cache of httpd's has no options, what its provider takes is written behind socache:PROVIDER:"
+        }
         _ => "a store in a folder has size=, sync= and readers=",
     };
     format!("'{option}' is not known: {known}")
@@ -167,6 +180,7 @@ mod tests {
             ("var/store", true),
             ("redis://host", true),
             ("redis://host/0?ssl=x", true),
+            ("socache:dbm:a=b", true),
             ("/srv/a=b", true),
             ("size=1M", false),
             ("sync=on", false),

@@ -259,7 +259,7 @@ fn bytes_or_none<'i>(attached: Attached<'i>, bytes: Option<&[u8]>) -> Result<Obj
 }
 
 /// A name that `_store.name` has made.
-fn name_of(value: &Object<'_>) -> Result<Vec<u8>, Raised> {
+pub(super) fn name_of(value: &Object<'_>) -> Result<Vec<u8>, Raised> {
     let name = value.to_bytes()?;
     match name.is_empty() || name.len() > store::LONGEST_NAME {
         true => Err(Raised::value_error(value.attached(), "this is no name of _store.name()")),

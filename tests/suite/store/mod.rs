@@ -10,6 +10,7 @@ mod places;
 mod redis;
 mod redis_server;
 mod sessions;
+mod socache;
 
 use crate::common::who::site;
 use crate::fixture::{Httpd, Mpm, Response, Server};
