@@ -13,6 +13,7 @@ mod gilstate;
 mod interpreters;
 mod iterator;
 pub mod module;
+mod number;
 mod object;
 mod site;
 mod slots;
