@@ -10,6 +10,7 @@ use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 
 use crate::config::{StoreOptions, StoreSync};
+use crate::process::time::since_boot;
 
 use super::entries::{self, Entry, Namespace};
 use super::error::{Failure, StoreError};
@@ -114,11 +115,11 @@ impl Engine {
         }
         let (all, _) = self.read(|view| entries::scan(view, &[Namespace::LOCK], None, usize::MAX, time))?;
         for (name, _) in all {
-            let lock = self.read(|view| locks::look(view, &name, time))?;
+            let lock = self.read(|view| locks::look(view, &name, since_boot()))?;
             let parties: Vec<_> = lock.holder.iter().chain(&lock.waiting).map(|party| party.token).collect();
             let dead: Vec<_> = parties.into_iter().filter(|token| !self.presence.is_alive(token)).collect();
             for token in dead {
-                self.free(|writing, now| locks::release(writing, &name, token, now).map(drop))?;
+                self.free(|writing, _| locks::release(writing, &name, token, since_boot()).map(drop))?;
             }
         }
         self.environment.free_readers();
@@ -318,7 +319,7 @@ impl Engine {
     /// Tries to take a lock, and waits for some time if that may help. Times in milliseconds, see `locks::Attempt`.
     pub fn lock_try(&self, name: &[u8], token: [u8; TOKEN], ttl: u64, place: u64) -> Result<bool, StoreError> {
         let ticket = self.wakeups.ticket(name);
-        let time = now();
+        let time = since_boot();
         let lock = self.read(|view| locks::look(view, name, time))?;
         let mine = lock.waiting.iter().position(|party| party.token == token);
         // Those before this one, as far as they are gone.
@@ -330,7 +331,7 @@ impl Engine {
         let has_place = mine.is_some_and(|index| lock.waiting[index].until > time.saturating_add(place / 2));
         if gone.len() == count || !has_place {
             let attempt = Attempt { token, ttl, place, dead: &gone };
-            if self.write(|writing, now| locks::attempt(writing, name, &attempt, now))? {
+            if self.write(|writing, _| locks::attempt(writing, name, &attempt, since_boot()))? {
                 return Ok(true);
             }
         }
@@ -344,7 +345,7 @@ impl Engine {
 
     /// Gives a lock back, or the place among those that wait. Returns whether `token` had it.
     pub fn lock_release(&self, name: &[u8], token: [u8; TOKEN]) -> Result<bool, StoreError> {
-        let had = self.free(|writing, now| locks::release(writing, name, token, now))?;
+        let had = self.free(|writing, _| locks::release(writing, name, token, since_boot()))?;
         self.wakeups.wake(name);
         Ok(had)
     }

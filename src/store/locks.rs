@@ -1,4 +1,5 @@
-//! Locks in a store: who has one, and who waits for it, in the order in which they came.
+//! Locks in a store: who has one, and who waits for it, in the order in which they came. Times are those of `process::time::since_boot`: a clock
+//! that is set gives no lock to a second one.
 
 use super::entries;
 use super::error::Failure;
@@ -9,7 +10,7 @@ use super::presence::TOKEN;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Party {
     pub token: [u8; TOKEN],
-    /// Until when that is so, in milliseconds since 1970; 0 for as long as its process lives.
+    /// Until when that is so, in milliseconds; 0 for as long as its process lives.
     pub until: u64,
 }
 
