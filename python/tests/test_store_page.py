@@ -49,14 +49,14 @@ class PageTest(StoreTest):
 
     def test_each_example_is_run(self):
         kinds = [kind for kind, _ in BLOCK.findall(page())]
-        self.assertEqual(set(kinds) - {"run"}, {f"name {name}" for name in ("counter", "rate", "django_sessions", "django_cache", "flask_session", "flask_caching")})
-        self.assertGreater(kinds.count("run"), 8)
+        self.assertEqual(set(kinds) - {"example"}, {f"name {name}" for name in ("counter", "rate", "django_sessions", "django_cache", "flask_session", "flask_caching")})
+        self.assertGreater(kinds.count("example"), 8)
 
     def test_results(self):
         namespace = {"__name__": "example", "check": self.check}
         self.checked = []
         for kind, code in BLOCK.findall(page()):
-            if kind != "run":
+            if kind != "example":
                 continue
             lines = code.splitlines()
             for node in ast.parse(code).body:

@@ -23,10 +23,11 @@ APACHE2CTL = {*HTTPD_SIGNALS, "configtest", "status"}
 UNITS = {"apache2", "httpd"}
 SYSTEMCTL = {"reload", "restart", "start", "stop", "status", "edit"}
 # In Debian's own httpd, and in its package of mod_wsgi
-MODULES = {"python", "ssl", "headers", "remoteip", "status", "proxy", "proxy_http", "wsgi", "mpm_event", "mpm_prefork", "mpm_worker", "rewrite"}
+MODULES = {"python", "ssl", "headers", "remoteip", "status", "proxy", "proxy_http", "wsgi", "mpm_event", "mpm_prefork", "mpm_worker", "rewrite", "socache_shmcb"}
 PACKAGES = {
     "apache2", "apache2-dev", "apache2-bin", "libapache2-mod-python", "libapache2-mod-wsgi-py3", "python3-dev", "python3-venv", "cargo",
     "valgrind", "wrk", "perl-modules-5.40", "libperl5.40",
+    "libpython3.13",
 }  # fmt: skip
 # Of every system: to be tried, since it is the arguments that can be wrong. Run in a container, or excused.
 TOOLS = {
@@ -137,6 +138,8 @@ def configurations(arguments: list[str]) -> bool:
 
 
 def apt(arguments: list[str]) -> bool:
+    if arguments == ["build-dep", "./"]:
+        return False
     if arguments[0] not in ("install", "remove", "purge", "update"):
         raise Wrong(f"apt has no {arguments[0]}")
     for name in arguments[1:]:
@@ -195,7 +198,7 @@ def python(arguments: list[str]) -> bool:
 
 
 def docker(arguments: list[str]) -> bool:
-    if not arguments or arguments[0] not in ("build", "run", "compose", "stop", "kill", "images", "image", "ps", "network", "volume", "pull", "rmi"):
+    if not arguments or arguments[0] not in ("build", "run", "compose", "stop", "kill", "images", "image", "ps", "network", "volume", "pull", "rmi", "load"):
         raise Wrong("docker has no such command")
     if arguments[0] == "build":
         files = [value for option, value in zip(arguments, arguments[1:]) if option == "-f"]
