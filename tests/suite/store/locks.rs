@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use super::{program, returned, run};
 use crate::fixture::{Mpm, Server, for_each_lasting_mpm, for_each_mpm, wait_until};
@@ -145,6 +146,9 @@ const PROGRAM: &str = r#"
             pass
 "#;
 
+/// How long a request may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Whoever has entered leaves before another one enters, or was killed. Returns how many have entered.
 #[track_caller]
 fn check_history(server: &Server, killed: &BTreeSet<u32>) -> usize {
@@ -172,7 +176,9 @@ for_each_mpm! {
     fn one_has_it_at_a_time(mpm) {
         let server = program(mpm, PROGRAM).vhost("a.test", "").vhost("b.test", "").start();
         let hosts = ["a.test", "b.test", "localhost"];
-        for response in server.parallel(24, |index| server.request("GET", "/use").host(hosts[index % 3])) {
+        // mpm_itk makes an interpreter for each of them.
+        let request = |index: usize| server.request("GET", "/use").host(hosts[index % 3]).timeout(PATIENCE);
+        for response in server.parallel(24, request) {
             assert_eq!(returned(&response, "use"), "ok");
         }
         assert_eq!(check_history(&server, &BTreeSet::new()), 24 * 5);
