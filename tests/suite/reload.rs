@@ -5,7 +5,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::fixture::{HttpError, Httpd, Mpm, Server, eventually, for_each_lasting_mpm, for_each_mpm};
+use crate::fixture::{HttpError, Httpd, Mpm, Server, SetOnDrop, eventually, for_each_lasting_mpm, for_each_mpm};
 
 /// Writes a module with a time of its own, which every edit has: files are compared by it.
 fn edit(server: &Server, path: &str, version: u64, source: &str) {
@@ -276,15 +276,6 @@ fn a_module_that_was_not_there_is_found_when_it_is() {
     edit(&server, "late/missing.py", 1, &says(2));
     assert_eq!(server.get("/late").text(), "1 ");
     assert_eq!(server.get("/missing").text(), "2 ");
-}
-
-/// Ends the load also when the test fails, or the scope would wait for it for ever.
-struct SetOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for SetOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 for_each_mpm! {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::{program, run};
-use crate::fixture::{Httpd, Mpm, Server, for_each_mpm, has_own_gil, wait_until};
+use crate::fixture::{Httpd, Mpm, Server, SetOnDrop, for_each_mpm, has_own_gil, wait_until};
 
 /// How much is done: with `MOD_PYTHON_TEST_FULL` in the environment, what takes minutes.
 fn scale(usual: usize, full: usize) -> usize {
@@ -75,14 +75,6 @@ for_each_mpm! {
             assert_eq!(failed, 0);
             assert_eq!(sums(&server), [20 * answered, answered, 2 * answered, answered], "own GILs: {own}");
         }
-    }
-}
-
-struct SetOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for SetOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
