@@ -4,13 +4,13 @@
 use std::panic::RefUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 
 use crate::config::{StoreOptions, StoreSync};
-use crate::process::time::since_boot;
+use crate::process::time::{self, since_boot};
 
 use super::entries::{self, Entry, Namespace};
 use super::error::{Failure, StoreError};
@@ -61,7 +61,7 @@ impl RefUnwindSafe for Engine {}
 
 /// The time, in milliseconds since 1970.
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    u64::try_from(time::now() / 1000).unwrap_or(0)
 }
 
 impl Engine {
