@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use minicbor::data::Type;
+use minicbor::encode::write::Cursor;
 use minicbor::{Decoder, Encoder};
 
 use crate::config::{StoreOptions, StoreSync};
 use crate::process::time::{self, since_boot};
 
-use super::entries::{self, Entry, Namespace};
+use super::entries::{self, Namespace};
 use super::error::{Failure, StoreError};
 use super::lmdb::{Code, Environment, Writing};
 use super::locks::{self, Attempt};
@@ -21,8 +22,14 @@ use super::presence::{Presence, TOKEN};
 use super::rates;
 use super::wakeups::Wakeups;
 
+/// How many bytes an integer takes at most as it is stored.
+const LONGEST_INTEGER: usize = 9;
+
 /// The format of what this module writes into a store.
 const FORMAT: &[u8] = b"mod_python store 1";
+
+/// How many expired entries a change takes away beside its own work.
+const SOME: usize = 8;
 
 /// How long a thread waits for a lock until it looks whether those before it are still alive.
 const LOOK: Duration = Duration::from_millis(100);
@@ -54,6 +61,8 @@ pub struct Engine {
     sync: StoreSync,
     /// When the disk had all, in milliseconds since 1970.
     synced: AtomicU64,
+    /// When a change last found that no more entries had expired, in milliseconds since 1970.
+    swept: AtomicU64,
 }
 
 // What a panic leaves behind is whole: transactions are undone.
@@ -89,6 +98,7 @@ impl Engine {
             readers,
             sync: options.sync,
             synced: AtomicU64::new(now()),
+            swept: AtomicU64::new(0),
         };
         this.begin()?;
         Ok(this)
@@ -189,7 +199,10 @@ impl Engine {
         self.environment.write(|writing| {
             let time = now();
             let done = work(writing, time)?;
-            entries::sweep_some(writing, time)?;
+            // What expires does so in whole milliseconds.
+            if self.swept.load(Ordering::Relaxed) != time && entries::sweep(writing, time, SOME)? < SOME {
+                self.swept.store(time, Ordering::Relaxed);
+            }
             Ok(done)
         })
     }
@@ -263,11 +276,14 @@ impl Engine {
             let found = entries::get(writing, name, now)?;
             let before = found.map_or(Ok(0), |entry| integer(entry.value))?;
             let sum = before.checked_add(by).ok_or(Failure::Overflow)?;
-            let mut value = Vec::new();
-            Encoder::new(&mut value).i64(sum).map_err(|_| Failure::Damaged)?;
-            match found.map(|Entry { expires, ttl, .. }| (expires, ttl)) {
-                Some((expires, ttl)) => entries::put_entry(writing, name, Entry { expires, ttl, value: &value })?,
-                None => entries::put(writing, name, &value, ttl, now)?,
+            let mut buffer = [0; LONGEST_INTEGER];
+            let mut encoder = Encoder::new(Cursor::new(&mut buffer[..]));
+            encoder.i64(sum).map_err(|_| Failure::Damaged)?;
+            let length = encoder.writer().position();
+            let value = &buffer[..length];
+            match found.map(|entry| entry.times) {
+                Some(times) => entries::put_over(writing, name, times, value)?,
+                None => entries::put(writing, name, value, ttl, now)?,
             }
             Ok(sum)
         })
@@ -276,7 +292,8 @@ impl Engine {
     /// Gives an entry another time to live (0: for ever), or with none its own again. Returns whether it is there.
     pub fn expire(&self, name: &[u8], ttl: Option<u64>) -> Result<bool, StoreError> {
         self.write(|writing, now| {
-            let Some((value, own)) = entries::get(writing, name, now)?.map(|entry| (entry.value.to_vec(), entry.ttl))
+            let Some((value, own)) =
+                entries::get(writing, name, now)?.map(|entry| (entry.value.to_vec(), entry.times.ttl))
             else {
                 return Ok(false);
             };
@@ -289,7 +306,7 @@ impl Engine {
     pub fn left(&self, name: &[u8]) -> Result<Option<u64>, StoreError> {
         let time = now();
         self.read(|view| {
-            Ok(entries::get(view, name, time)?.map(|entry| match entry.expires {
+            Ok(entries::get(view, name, time)?.map(|entry| match entry.times.expires {
                 0 => 0,
                 expires => (expires - time).max(1),
             }))

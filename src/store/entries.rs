@@ -1,5 +1,7 @@
 //! The entries of a store: a value under a name, with a time to live.
 
+use smallvec::SmallVec;
+
 use super::error::Failure;
 use super::lmdb::{Table, View, Writing};
 
@@ -17,19 +19,31 @@ impl Namespace {
     pub const VERSION: u8 = b'v';
 }
 
-/// How many expired entries a change takes away beside its own work.
-const SWEEP: usize = 8;
+/// Entries of about this length are written without memory of their own.
+const SHORT: usize = 256;
 
 /// What stands before each value: when it expires and its time to live, in milliseconds; 0 for never.
 const HEAD: usize = 16;
 
-/// An entry that has not expired.
+/// How long an entry lives.
 #[derive(Clone, Copy)]
-pub struct Entry<'v> {
+pub struct Times {
     /// When it expires, in milliseconds since 1970; 0 for never.
     pub expires: u64,
     /// The time to live that it was written with, in milliseconds; 0 for ever.
     pub ttl: u64,
+}
+
+impl Times {
+    fn are_on(self, now: u64) -> bool {
+        self.expires == 0 || self.expires > now
+    }
+}
+
+/// An entry that has not expired.
+#[derive(Clone, Copy)]
+pub struct Entry<'v> {
+    pub times: Times,
     pub value: &'v [u8],
 }
 
@@ -47,14 +61,14 @@ fn number(bytes: &[u8]) -> Option<u64> {
 fn parsed(stored: &[u8]) -> Result<Entry<'_>, Failure> {
     let (head, value) = stored.split_at_checked(HEAD).ok_or(Failure::Damaged)?;
     let part = |range: std::ops::Range<usize>| head.get(range).and_then(number).ok_or(Failure::Damaged);
-    Ok(Entry { expires: part(0..8)?, ttl: part(8..16)?, value })
+    Ok(Entry { times: Times { expires: part(0..8)?, ttl: part(8..16)? }, value })
 }
 
 /// The entry of a name, unless it has expired.
 pub fn get<'v>(view: &'v View<'_>, name: &[u8], now: u64) -> Result<Option<Entry<'v>>, Failure> {
     let Some(stored) = view.get(table_of(name), name)? else { return Ok(None) };
     let entry = parsed(stored)?;
-    Ok((entry.expires == 0 || entry.expires > now).then_some(entry))
+    Ok(entry.times.are_on(now).then_some(entry))
 }
 
 /// The key in the table of times.
@@ -65,11 +79,11 @@ fn expiry_key(expires: u64, name: &[u8]) -> Vec<u8> {
 /// Takes an entry, expired or not, out of the table of times.
 fn forget_time(writing: &mut Writing<'_>, name: &[u8]) -> Result<(), Failure> {
     let expires = match writing.get(table_of(name), name)? {
-        Some(stored) => parsed(stored)?.expires,
+        Some(stored) => parsed(stored)?.times.expires,
         None => 0,
     };
     if expires != 0 {
-        writing.delete(Table::Expiry, &expiry_key(expires, name))?;
+        writing.delete(Table::Times, &expiry_key(expires, name))?;
     }
     Ok(())
 }
@@ -77,18 +91,21 @@ fn forget_time(writing: &mut Writing<'_>, name: &[u8]) -> Result<(), Failure> {
 /// Writes an entry, with its time to live in milliseconds from now; 0 for ever.
 pub fn put(writing: &mut Writing<'_>, name: &[u8], value: &[u8], ttl: u64, now: u64) -> Result<(), Failure> {
     let expires = if ttl == 0 { 0 } else { now.saturating_add(ttl) };
-    put_entry(writing, name, Entry { expires, ttl, value })
-}
-
-/// Writes an entry with its times as they are.
-pub fn put_entry(writing: &mut Writing<'_>, name: &[u8], entry: Entry<'_>) -> Result<(), Failure> {
     forget_time(writing, name)?;
-    let stored = [&entry.expires.to_be_bytes(), &entry.ttl.to_be_bytes(), entry.value].concat();
-    writing.put(table_of(name), name, &stored)?;
-    if entry.expires != 0 {
-        writing.put(Table::Expiry, &expiry_key(entry.expires, name), &[])?;
+    put_over(writing, name, Times { expires, ttl }, value)?;
+    if expires != 0 {
+        writing.put(Table::Times, &expiry_key(expires, name), &[])?;
     }
     Ok(())
+}
+
+/// Writes a value in the place of another one, whose times it keeps.
+pub fn put_over(writing: &mut Writing<'_>, name: &[u8], times: Times, value: &[u8]) -> Result<(), Failure> {
+    let Times { expires, ttl } = times;
+    let mut stored = SmallVec::<[u8; SHORT]>::from_slice(&expires.to_be_bytes());
+    stored.extend_from_slice(&ttl.to_be_bytes());
+    stored.extend_from_slice(value);
+    Ok(writing.put(table_of(name), name, &stored)?)
 }
 
 /// Deletes an entry, if it is there.
@@ -100,7 +117,7 @@ pub fn delete(writing: &mut Writing<'_>, name: &[u8]) -> Result<(), Failure> {
 /// Deletes some of the entries that have expired; returns how many.
 pub fn sweep(writing: &mut Writing<'_>, now: u64, most: usize) -> Result<usize, Failure> {
     let mut expired: Vec<Vec<u8>> = Vec::new();
-    writing.walk(Table::Expiry, &[], |key, _| {
+    writing.walk(Table::Times, &[], |key, _| {
         let is_due = key.get(..8).and_then(number).is_some_and(|expires| expires <= now);
         if is_due {
             expired.push(key.to_vec());
@@ -108,10 +125,10 @@ pub fn sweep(writing: &mut Writing<'_>, now: u64, most: usize) -> Result<usize, 
         Ok::<_, Failure>(is_due && expired.len() < most)
     })?;
     for key in &expired {
-        writing.delete(Table::Expiry, key)?;
+        writing.delete(Table::Times, key)?;
         let name = key.get(8..).unwrap_or_default();
         let is_the_same = match writing.get(table_of(name), name)? {
-            Some(stored) => Some(parsed(stored)?.expires) == key.get(..8).and_then(number),
+            Some(stored) => Some(parsed(stored)?.times.expires) == key.get(..8).and_then(number),
             None => false,
         };
         if is_the_same {
@@ -121,25 +138,19 @@ pub fn sweep(writing: &mut Writing<'_>, now: u64, most: usize) -> Result<usize, 
     Ok(expired.len())
 }
 
-/// The sweep that each change makes.
-pub fn sweep_some(writing: &mut Writing<'_>, now: u64) -> Result<(), Failure> {
-    sweep(writing, now, SWEEP).map(drop)
-}
-
 /// How many names of a namespace have not expired.
 pub fn count(view: &View<'_>, prefix: &[u8], now: u64) -> Result<usize, Failure> {
     if prefix != [Namespace::ENTRY] {
         let mut count = 0;
         view.walk(table_of(prefix), prefix, |name, stored| {
             let is_one = name.starts_with(prefix);
-            let expires = parsed(stored)?.expires;
-            count += usize::from(is_one && (expires == 0 || expires > now));
+            count += usize::from(is_one && parsed(stored)?.times.are_on(now));
             Ok::<_, Failure>(is_one)
         })?;
         return Ok(count);
     }
     let mut expired = 0;
-    view.walk(Table::Expiry, &[], |key, _| {
+    view.walk(Table::Times, &[], |key, _| {
         let is_due = key.get(..8).and_then(number).is_some_and(|expires| expires <= now);
         expired += usize::from(is_due && key.get(8) == Some(&Namespace::ENTRY));
         Ok::<_, Failure>(is_due)
@@ -174,7 +185,7 @@ pub fn scan(
             return Ok(false);
         }
         let entry = parsed(stored)?;
-        if entry.expires == 0 || entry.expires > now {
+        if entry.times.are_on(now) {
             size += name.len() + entry.value.len();
             found.push((name.to_vec(), entry.value.to_vec()));
         }

@@ -3,7 +3,7 @@
 //! An environment belongs to the process that has opened it, and is never closed: closing its files would drop the process's locks on them
 //! (lmdb.h, "Caveats").
 
-use std::ffi::{CStr, CString, c_int, c_uint};
+use std::ffi::{CStr, CString, c_char, c_int, c_uint};
 #[cfg(target_os = "linux")]
 use std::fs::OpenOptions;
 use std::io;
@@ -71,17 +71,23 @@ pub struct Options {
 /// The tables of an environment.
 #[derive(Clone, Copy)]
 pub enum Table {
+    /// LMDB's unnamed table, which also has one entry for each of the named ones: a change to those writes pages of this one as well, so it
+    /// is the place for what changes most.
     Entries,
     Others,
-    Expiry,
+    Times,
 }
 
-const TABLES: [&CStr; 3] = [c"entries", c"others", c"expiry"];
+impl Table {
+    const COUNT: usize = 3;
+    /// Those with names. No entry begins like them: see `entries::Namespace`.
+    const NAMED: [(Self, &'static CStr); 2] = [(Self::Others, c"others"), (Self::Times, c"times")];
+}
 
 /// An environment that is open in this process.
 pub struct Environment {
     env: *mut raw::MDB_env,
-    tables: [raw::MDB_dbi; TABLES.len()],
+    tables: [raw::MDB_dbi; Table::COUNT],
     /// Read transactions that nobody uses at the moment: each keeps its place in the table of readers.
     idle: Mutex<Vec<Reader>>,
     /// Held for writing while the map is changed, when no transaction may be open in this process.
@@ -113,7 +119,7 @@ impl Environment {
         unsafe {
             checked(raw::mdb_env_create(&mut env))?;
             let opened = (|| {
-                checked(raw::mdb_env_set_maxdbs(env, TABLES.len() as raw::MDB_dbi))?;
+                checked(raw::mdb_env_set_maxdbs(env, Table::NAMED.len() as raw::MDB_dbi))?;
                 checked(raw::mdb_env_set_mapsize(env, options.size as _))?;
                 checked(raw::mdb_env_set_maxreaders(env, options.readers))?;
                 let flags = raw::MDB_NOTLS | raw::MDB_NORDAHEAD | if options.syncs { 0 } else { raw::MDB_NOSYNC };
@@ -127,14 +133,15 @@ impl Environment {
             raw::mdb_reader_check(env, &mut dead);
         }
         let mut this =
-            Self { env, tables: [0; TABLES.len()], idle: Mutex::default(), map: RwLock::new(()), size: options.size };
+            Self { env, tables: [0; Table::COUNT], idle: Mutex::default(), map: RwLock::new(()), size: options.size };
         let mut tables = this.tables;
         this.write(|write| {
-            for (table, name) in tables.iter_mut().zip(TABLES) {
+            let mut open = |table: Table, name: *const c_char, flags: c_uint| {
                 // SAFETY: a live write transaction; the handles live as long as the environment once this is committed.
-                checked(unsafe { raw::mdb_dbi_open(write.view.txn, name.as_ptr(), raw::MDB_CREATE as c_uint, table) })?;
-            }
-            Ok::<_, Code>(())
+                checked(unsafe { raw::mdb_dbi_open(write.view.txn, name, flags, &mut tables[table as usize]) })
+            };
+            open(Table::Entries, ptr::null(), 0)?;
+            Table::NAMED.iter().try_for_each(|(table, name)| open(*table, name.as_ptr(), raw::MDB_CREATE as c_uint))
         })?;
         this.tables = tables;
         Ok(this)
@@ -305,7 +312,7 @@ fn make_room_for_locks(_: &Path, _: u32) -> io::Result<()> {
 /// What a transaction sees.
 pub struct View<'e> {
     txn: *mut raw::MDB_txn,
-    tables: &'e [raw::MDB_dbi; TABLES.len()],
+    tables: &'e [raw::MDB_dbi; Table::COUNT],
     thread: PhantomData<*mut ()>,
 }
 
@@ -382,7 +389,11 @@ impl View<'_> {
         // SAFETY: a live transaction; the structure is filled in on success.
         unsafe {
             checked(raw::mdb_stat(self.txn, self.tables[table as usize], stat.as_mut_ptr()))?;
-            Ok(stat.assume_init().ms_entries)
+            let all = stat.assume_init().ms_entries;
+            Ok(match table {
+                Table::Entries => all.saturating_sub(Table::NAMED.len()),
+                Table::Others | Table::Times => all,
+            })
         }
     }
 
