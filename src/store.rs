@@ -2,6 +2,7 @@
 //! one moment, locks that end with their process, rates. The Python half (`python/mod_python/store.py`) has what is built on these, and
 //! the engine for a server on the network.
 
+mod allocation;
 mod encoding;
 mod engine;
 mod entries;

@@ -62,6 +62,8 @@ pub struct StoreOptions {
     pub size: u64,
     pub sync: StoreSync,
     pub readers: Option<u32>,
+    /// Whether changes are made in the map itself: LMDB's MDB_WRITEMAP.
+    pub writemap: bool,
 }
 
 impl StoreOptions {
@@ -71,7 +73,7 @@ impl StoreOptions {
             StoreLocation::Runtime | StoreLocation::Cache(_) => StoreSync::Never,
             StoreLocation::Folder(_) | StoreLocation::Server(_) => StoreSync::Always,
         };
-        Self { size: SIZE, sync, readers: None }
+        Self { size: SIZE, sync, readers: None, writemap: false }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{DEFAULT_STORE, Generation, Store, StoreLocation, server_config};
+use crate::config::{DEFAULT_STORE, Generation, Store, StoreLocation, StoreOptions, server_config};
 use crate::httpd::{Pool, Server, Status, User, configuration, is_loaded};
 use crate::store::{self, Base};
 
@@ -26,7 +26,7 @@ pub fn prepare(pool: Pool<'_>, main: Server<'_>, generation: &mut Generation) ->
     let base = base();
     for store in &all {
         let StoreLocation::Folder(folder) = store.location else { continue };
-        if let Err(why) = store::prepare(Path::new(folder), base) {
+        if let Err(why) = store::prepare(Path::new(folder), base, &store.options) {
             tracing::error!("MP0710: PythonStore {} ({}): {folder}: {why}", store.name, store.origin);
             return Status::SERVER_ERROR;
         }
@@ -93,10 +93,11 @@ fn runtime_folder(pool: Pool<'_>) -> Result<PathBuf, String> {
 }
 
 fn make_all(folder: &Path, base: Base, wanted: &[&Store<'_>]) -> Result<(), String> {
-    let names = wanted.iter().map(|store| store.name);
-    for name in names.chain((!wanted.iter().any(|store| store.name == DEFAULT_STORE)).then_some(DEFAULT_STORE)) {
+    let default = (DEFAULT_STORE, StoreOptions::of(StoreLocation::Runtime));
+    let named = wanted.iter().map(|store| (store.name, store.options));
+    for (name, options) in named.chain((!wanted.iter().any(|store| store.name == DEFAULT_STORE)).then_some(default)) {
         let own = folder.join(name);
-        store::prepare(&own, base).map_err(|why| format!("{}: {why}", own.display()))?;
+        store::prepare(&own, base, &options).map_err(|why| format!("{}: {why}", own.display()))?;
     }
     Ok(())
 }

@@ -84,8 +84,7 @@ impl Engine {
         parts: &Parts,
     ) -> Result<Self, StoreError> {
         let (size, readers) = (options.size, options.readers.unwrap_or(readers));
-        let syncs = options.sync == StoreSync::Always;
-        let environment = parts.environment(&within, size as usize, readers, syncs);
+        let environment = parts.environment(&within, readers, options);
         let environment = environment.map_err(|code| describe(name, &within, size, readers, Failure::Lmdb(code)))?;
         let this = Self {
             name: name.to_owned(),
@@ -149,7 +148,11 @@ impl Engine {
     fn write<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
         const SWEEP: usize = 1000;
         let add = || match self.environment.has_room()? {
-            true => self.change(&work),
+            true => self.change(|writing, time| {
+                let done = work(writing, time)?;
+                writing.check_room()?;
+                Ok(done)
+            }),
             false => Err(Failure::Lmdb(Code::MAP_FULL)),
         };
         let mut outcome = add();

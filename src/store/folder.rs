@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use crate::config::StoreOptions;
+
 /// Why a folder cannot be that of a store. Each is the end of a sentence about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -28,6 +30,10 @@ pub enum Unusable {
         "it is on a file system of the network, on which processes cannot lock what they share: choose a folder on a disk of this machine"
     )]
     OnNetwork,
+    #[error(
+        "writemap=on is given, and it is on no tmpfs: choose a folder in memory, such as one in /dev/shm, or leave writemap=on out"
+    )]
+    NotInMemory,
     #[error("its files cannot be used: {0}")]
     Files(io::Error),
 }
@@ -45,7 +51,7 @@ pub enum Base {
 ///
 /// # Errors
 /// Why it cannot be used.
-pub fn prepare(folder: &Path, base: Base) -> Result<(), Unusable> {
+pub fn prepare(folder: &Path, base: Base, options: &StoreOptions) -> Result<(), Unusable> {
     let mode = match base {
         Base::Of(_) => 0o700,
         // Who makes a folder there cannot touch those of others, nor see their names.
@@ -60,9 +66,7 @@ pub fn prepare(folder: &Path, base: Base) -> Result<(), Unusable> {
     if !found.is_dir() {
         return Err(Unusable::NoFolder);
     }
-    if on_network(folder) {
-        return Err(Unusable::OnNetwork);
-    }
+    on_right_system(folder, options)?;
     match base {
         Base::Of(Some((user, _))) => own(&found, user),
         // SAFETY: takes no pointers.
@@ -94,25 +98,47 @@ fn give(folder: &Path, mode: u32, base: Base) -> io::Result<()> {
 /// What a folder is, by whatever path it is found: its device and its number there.
 pub type Identity = (u64, u64);
 
-/// The folder for this process's user: the store's, or one of its own within.
+/// The folder of a store's files, as a process has found it.
+pub struct Entered {
+    pub path: PathBuf,
+    pub identity: Identity,
+    /// Whose it is, where each user has one.
+    pub user: Option<u32>,
+}
+
+/// The folder of a store's files for this process's user: the store's, or one within.
 ///
 /// # Errors
 /// Why it cannot be used.
-pub fn enter(folder: &Path) -> Result<(PathBuf, Identity), Unusable> {
-    let own = |found: &Metadata, user, path| own(found, user).map(|()| (path, (found.dev(), found.ino())));
+pub fn enter(folder: &Path, options: &StoreOptions) -> Result<Entered, Unusable> {
+    let (path, found) = enter_own(folder)?;
+    let user = (path != folder).then(|| found.uid());
+    on_right_system(&path, options)?;
+    let (path, found) = match options.writemap {
+        // Files of its own: processes that write in the map and others must not share them, since LMDB cuts them to the size of its map.
+        true => within(&path, "writemap", found.uid())?,
+        false => (path, found),
+    };
+    Ok(Entered { path, identity: (found.dev(), found.ino()), user })
+}
+
+fn enter_own(folder: &Path) -> Result<(PathBuf, Metadata), Unusable> {
     // SAFETY: takes no pointers.
     let user = unsafe { libc::geteuid() };
     let found = fs::metadata(folder).map_err(Unusable::NotEntered)?;
     if !found.is_dir() {
         return Err(Unusable::NoFolder);
     }
-    if on_network(folder) {
-        return Err(Unusable::OnNetwork);
-    }
     if found.uid() != 0 || found.mode() & 0o1000 == 0 {
-        return own(&found, user, folder.to_owned());
+        own(&found, user)?;
+        return Ok((folder.to_owned(), found));
     }
-    let within = folder.join(user.to_string());
+    within(folder, &user.to_string(), user)
+}
+
+/// A user's own folder within another one, made if it is not there.
+fn within(folder: &Path, name: &str, user: u32) -> Result<(PathBuf, Metadata), Unusable> {
+    let within = folder.join(name);
     match DirBuilder::new().mode(0o700).create(&within) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(Unusable::NotMade(error)),
         _ => {}
@@ -122,7 +148,24 @@ pub fn enter(folder: &Path) -> Result<(PathBuf, Identity), Unusable> {
     if !found.is_dir() {
         return Err(Unusable::NoFolder);
     }
-    own(&found, user, within)
+    own(&found, user)?;
+    Ok((within, found))
+}
+
+/// Whether the file system of a folder is one on which a store can be.
+fn on_right_system(folder: &Path, options: &StoreOptions) -> Result<(), Unusable> {
+    // From linux/magic.h and the kernel's own sources: NFS, SMB, CIFS, SMB2, Coda, AFS, 9P, Ceph.
+    const OF_NETWORK: [u32; 8] =
+        [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x7375_7245, 0x5346_414f, 0x0102_1997, 0x00c3_6400];
+    const TMPFS: u32 = 0x0102_1994;
+    let system = file_system(folder);
+    if system.is_some_and(|system| OF_NETWORK.contains(&system)) {
+        return Err(Unusable::OnNetwork);
+    }
+    if options.writemap && system != Some(TMPFS) {
+        return Err(Unusable::NotInMemory);
+    }
+    Ok(())
 }
 
 /// Whether a folder is a user's own, and nobody else's to write.
@@ -136,29 +179,24 @@ fn own(found: &Metadata, wanted: u32) -> Result<(), Unusable> {
     Ok(())
 }
 
-/// Whether a folder is on a file system that is shared with other machines.
+/// The number of a folder's file system, if that can be found out.
 #[cfg(target_os = "linux")]
-fn on_network(folder: &Path) -> bool {
-    // From linux/magic.h and the kernel's own sources: NFS, SMB, CIFS, SMB2, Coda, AFS, 9P, Ceph.
-    const OF_NETWORK: [u32; 8] =
-        [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x7375_7245, 0x5346_414f, 0x0102_1997, 0x00c3_6400];
-    let Ok(path) = CString::new(folder.as_os_str().as_bytes()) else { return false };
+fn file_system(folder: &Path) -> Option<u32> {
+    let path = CString::new(folder.as_os_str().as_bytes()).ok()?;
     let mut found = std::mem::MaybeUninit::<libc::statfs>::uninit();
     // SAFETY: the structure is filled in on success.
-    unsafe {
-        libc::statfs(path.as_ptr(), found.as_mut_ptr()) == 0
-            && OF_NETWORK.contains(&(found.assume_init().f_type as u32))
-    }
+    unsafe { (libc::statfs(path.as_ptr(), found.as_mut_ptr()) == 0).then(|| found.assume_init().f_type as u32) }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn on_network(_: &Path) -> bool {
-    false
+fn file_system(_: &Path) -> Option<u32> {
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::StoreLocation;
     use std::os::unix::fs::symlink;
 
     fn mode(path: &Path) -> u32 {
@@ -185,7 +223,8 @@ mod tests {
         give(&mine, 0o1733, Base::Of(None)).expect("it is the new one");
         assert_eq!(mode(&mine), 0o1733);
         // A folder that was there before is not opened to all users.
-        assert!(prepare(&others, Base::OfEachUser).is_err());
+        let options = StoreOptions::of(StoreLocation::Runtime);
+        assert!(prepare(&others, Base::OfEachUser, &options).is_err());
         assert_eq!(mode(&others), 0o755);
         fs::remove_dir_all(&scratch).expect("we may");
     }

@@ -4,20 +4,16 @@
 //! (lmdb.h, "Caveats").
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint};
-#[cfg(target_os = "linux")]
-use std::fs::OpenOptions;
 use std::io;
 use std::marker::PhantomData;
-#[cfg(target_os = "linux")]
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-#[cfg(target_os = "linux")]
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::ptr;
 
 use lmdb_master_sys as raw;
 use parking_lot::{Mutex, RwLock};
+
+use super::allocation::{Locked, MapFile, make_room_for_locks};
 
 /// An error of LMDB's or of the system's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +36,13 @@ impl Code {
     /// Whether the files are of another version of LMDB, or none of LMDB's.
     pub fn is_other_version(self) -> bool {
         [raw::MDB_VERSION_MISMATCH, raw::MDB_INVALID, raw::MDB_INCOMPATIBLE].contains(&self.0)
+    }
+}
+
+impl From<io::Error> for Code {
+    fn from(error: io::Error) -> Self {
+        // As the system says it, else what LMDB would meet.
+        Self(error.raw_os_error().unwrap_or(libc::EIO))
     }
 }
 
@@ -66,6 +69,8 @@ pub struct Options {
     pub readers: u32,
     /// Whether a commit waits for the disk.
     pub syncs: bool,
+    /// Whether changes are made in the map itself, without calls of the system. For a folder in memory that no process uses without this.
+    pub writes_map: bool,
 }
 
 /// The tables of an environment.
@@ -92,8 +97,10 @@ pub struct Environment {
     idle: Mutex<Vec<Reader>>,
     /// Held for writing while the map is changed, when no transaction may be open in this process.
     map: RwLock<()>,
-    /// Of the map, in bytes.
+    /// The largest size of the data, in bytes.
     size: usize,
+    /// Where changes are made in the map.
+    mapped: Option<MapFile>,
 }
 
 /// A read transaction that was reset.
@@ -109,31 +116,42 @@ unsafe impl Sync for Environment {}
 impl Environment {
     /// Opens the environment in a folder, and creates it if there is none. The caller is the first in this process to do so.
     pub fn open(folder: &Path, options: &Options) -> Result<Self, Code> {
-        make_room_for_locks(&folder.join("lock.mdb"), options.readers).map_err(|error| {
-            // As the system says it, else what LMDB would meet.
-            Code(error.raw_os_error().unwrap_or(libc::EIO))
-        })?;
+        make_room_for_locks(&folder.join("lock.mdb"), options.readers)?;
         let path = CString::new(folder.as_os_str().as_bytes()).map_err(|_| Code(libc::EINVAL))?;
+        let mapped = options.writes_map.then(|| MapFile::new(folder));
+        let alone = mapped.as_ref().map(MapFile::lock).transpose()?;
+        let size = alone.as_ref().map_or(options.size, |alone| alone.length(options.size));
         let mut env = ptr::null_mut();
         // SAFETY: `env` is filled in, and closed again if it cannot be opened, as LMDB demands.
         unsafe {
             checked(raw::mdb_env_create(&mut env))?;
             let opened = (|| {
                 checked(raw::mdb_env_set_maxdbs(env, Table::NAMED.len() as raw::MDB_dbi))?;
-                checked(raw::mdb_env_set_mapsize(env, options.size as _))?;
+                checked(raw::mdb_env_set_mapsize(env, size as _))?;
                 checked(raw::mdb_env_set_maxreaders(env, options.readers))?;
-                let flags = raw::MDB_NOTLS | raw::MDB_NORDAHEAD | if options.syncs { 0 } else { raw::MDB_NOSYNC };
-                checked(raw::mdb_env_open(env, path.as_ptr(), flags, 0o600))
+                let sync = if options.syncs { 0 } else { raw::MDB_NOSYNC };
+                let map = if options.writes_map { raw::MDB_WRITEMAP } else { 0 };
+                let flags = raw::MDB_NOTLS | raw::MDB_NORDAHEAD | sync | map;
+                checked(raw::mdb_env_open(env, path.as_ptr(), flags, 0o600))?;
+                Ok(alone.as_ref().map_or(Ok(()), |alone| alone.allocate(size))?)
             })();
             if let Err(code) = opened {
                 raw::mdb_env_close(env);
+                alone.as_ref().map_or(Ok(()), Locked::undo)?;
                 return Err(code);
             }
             let mut dead = 0;
             raw::mdb_reader_check(env, &mut dead);
         }
-        let mut this =
-            Self { env, tables: [0; Table::COUNT], idle: Mutex::default(), map: RwLock::new(()), size: options.size };
+        drop(alone);
+        let mut this = Self {
+            env,
+            tables: [0; Table::COUNT],
+            idle: Mutex::default(),
+            map: RwLock::new(()),
+            size: options.size,
+            mapped,
+        };
         let mut tables = this.tables;
         this.write(|write| {
             let mut open = |table: Table, name: *const c_char, flags: c_uint| {
@@ -211,7 +229,8 @@ impl Environment {
             match checked(unsafe { raw::mdb_txn_begin(self.env, ptr::null_mut(), 0, &mut txn) }) {
                 Ok(()) => {
                     let view = View { txn, tables: &self.tables, thread: PhantomData };
-                    let mut writing = Writing { view, is_ended: false };
+                    let limit = self.mapped.is_some().then_some(self.size);
+                    let mut writing = Writing { view, limit, is_ended: false };
                     let done = work(&mut writing)?;
                     writing.commit()?;
                     return Ok(done);
@@ -232,8 +251,21 @@ impl Environment {
     }
 
     /// Gives the map its size, or what is in use if that is larger, and so many bytes more. Waits for the transactions of this process.
+    ///
+    /// A map in which changes are made only takes on the length of its file, which always has more room than the size.
     pub fn resize(&self, more: usize) -> Result<(), Code> {
         let _alone = self.map.write();
+        if let Some(mapped) = &self.mapped {
+            let alone = mapped.lock()?;
+            let length = alone.length(self.size);
+            if length == self.info()?.me_mapsize {
+                return Ok(());
+            }
+            // First, or what is written there would be SIGBUS.
+            alone.allocate(length)?;
+            // SAFETY: as below. The file does not become shorter: it is locked.
+            return checked(unsafe { raw::mdb_env_set_mapsize(self.env, length as _) });
+        }
         let (used, _) = self.used()?;
         // SAFETY: a live environment. No transaction of this process is open; those that were reset see nothing.
         checked(unsafe { raw::mdb_env_set_mapsize(self.env, self.size.max(used).saturating_add(more) as _) })
@@ -241,21 +273,30 @@ impl Environment {
 
     /// How many bytes are in use, those of free pages too, and how many a page has.
     fn used(&self) -> Result<(usize, usize), Code> {
-        let mut info = std::mem::MaybeUninit::<raw::MDB_envinfo>::uninit();
+        let last = self.info()?.me_last_pgno;
         let mut stat = std::mem::MaybeUninit::<raw::MDB_stat>::uninit();
-        // SAFETY: a live environment; the structures are filled in on success.
+        // SAFETY: a live environment; the structure is filled in on success.
         unsafe {
-            checked(raw::mdb_env_info(self.env, info.as_mut_ptr()))?;
             checked(raw::mdb_env_stat(self.env, stat.as_mut_ptr()))?;
             let page = stat.assume_init().ms_psize as usize;
-            Ok(((info.assume_init().me_last_pgno + 1).saturating_mul(page), page))
+            Ok(((last + 1).saturating_mul(page), page))
         }
+    }
+
+    fn info(&self) -> Result<raw::MDB_envinfo, Code> {
+        let mut info = std::mem::MaybeUninit::uninit();
+        // SAFETY: a live environment; the structure is filled in on success.
+        unsafe { checked(raw::mdb_env_info(self.env, info.as_mut_ptr())).map(|()| info.assume_init()) }
     }
 
     /// Whether something can be added. What deleting has taken beyond the size must be free first, or it would take more each time.
     pub fn has_room(&self) -> Result<bool, Code> {
         /// For the copies of pages that deleting makes.
         const KEPT: usize = 16;
+        if self.mapped.is_some() {
+            // See `Writing::check_room`.
+            return Ok(true);
+        }
         let (used, page) = self.used()?;
         if used <= self.size {
             return Ok(true);
@@ -278,37 +319,6 @@ impl Environment {
     }
 }
 
-/// Makes the file that LMDB's processes share, with room on the disk for all of it: LMDB only makes it long, and what is then written in
-/// memory would be SIGBUS on a full disk. To be called before LMDB has the file open, whose locks would end with this one's close.
-#[cfg(target_os = "linux")]
-fn make_room_for_locks(path: &Path, readers: u32) -> io::Result<()> {
-    // sizeof(MDB_reader), and more than sizeof(MDB_txninfo), in mdb.c.
-    const READER: u64 = 64;
-    const HEAD: u64 = 1024;
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(path)?;
-    let length = file.metadata()?.len().max(u64::from(readers) * READER + HEAD);
-    // SAFETY: an open file.
-    match unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, length as libc::off_t) } {
-        0 => Ok(()),
-        _ => match io::Error::last_os_error() {
-            // Not every file system can.
-            error if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(()),
-            error => Err(error),
-        },
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn make_room_for_locks(_: &Path, _: u32) -> io::Result<()> {
-    Ok(())
-}
-
 /// What a transaction sees.
 pub struct View<'e> {
     txn: *mut raw::MDB_txn,
@@ -325,6 +335,8 @@ pub struct Reading<'e> {
 /// A transaction that can change what it sees.
 pub struct Writing<'e> {
     view: View<'e>,
+    /// The largest size of the data in bytes, where the map does not set it.
+    limit: Option<usize>,
     is_ended: bool,
 }
 
@@ -385,16 +397,17 @@ impl View<'_> {
 
     /// How many entries a table has.
     pub fn len(&self, table: Table) -> Result<usize, Code> {
-        let mut stat = std::mem::MaybeUninit::<raw::MDB_stat>::uninit();
+        let all = self.stat(self.tables[table as usize])?.ms_entries;
+        Ok(match table {
+            Table::Entries => all.saturating_sub(Table::NAMED.len()),
+            Table::Others | Table::Times => all,
+        })
+    }
+
+    fn stat(&self, table: raw::MDB_dbi) -> Result<raw::MDB_stat, Code> {
+        let mut stat = std::mem::MaybeUninit::uninit();
         // SAFETY: a live transaction; the structure is filled in on success.
-        unsafe {
-            checked(raw::mdb_stat(self.txn, self.tables[table as usize], stat.as_mut_ptr()))?;
-            let all = stat.assume_init().ms_entries;
-            Ok(match table {
-                Table::Entries => all.saturating_sub(Table::NAMED.len()),
-                Table::Others | Table::Times => all,
-            })
-        }
+        unsafe { checked(raw::mdb_stat(self.txn, table, stat.as_mut_ptr())).map(|()| stat.assume_init()) }
     }
 
     /// Calls `visit` with each key and value from `first` on, in the order of the keys, until it returns false.
@@ -472,6 +485,24 @@ impl Writing<'_> {
         match unsafe { raw::mdb_del(self.view.txn, self.view.tables[table as usize], &mut key, ptr::null_mut()) } {
             0 | raw::MDB_NOTFOUND => Ok(()),
             code => Err(Code(code)),
+        }
+    }
+
+    /// Whether the data still has its size, for changes that add to it. What deletes may use the room behind it.
+    ///
+    /// # Errors
+    /// `MAP_FULL`.
+    pub fn check_room(&self) -> Result<(), Code> {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let mut used = 0;
+        for table in self.view.tables {
+            let stat = self.view.stat(*table)?;
+            let pages = stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+            used += pages * stat.ms_psize as usize;
+        }
+        match used <= limit {
+            true => Ok(()),
+            false => Err(Code::MAP_FULL),
         }
     }
 

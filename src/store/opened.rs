@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::config::StoreOptions;
+use crate::config::{StoreOptions, StoreSync};
 use crate::process::fork;
 
 use super::engine::Engine;
 use super::error::StoreError;
-use super::folder::{Identity, Unusable, enter};
+use super::folder::{Entered, Identity, Unusable, enter};
 use super::lmdb::{Code, Environment, Options};
 use super::presence::Presence;
 use super::wakeups::Wakeups;
@@ -43,14 +43,19 @@ impl Parts {
     pub fn environment(
         &self,
         within: &Path,
-        size: usize,
         readers: u32,
-        syncs: bool,
+        options: &StoreOptions,
     ) -> Result<&'static Environment, Code> {
         if let Some(environment) = self.environment.get() {
             return Ok(environment);
         }
-        let environment = Environment::open(within, &Options { size, readers, syncs })?;
+        let options = Options {
+            size: options.size as usize,
+            readers,
+            syncs: options.sync == StoreSync::Always,
+            writes_map: options.writemap,
+        };
+        let environment = Environment::open(within, &options)?;
         Ok(self.environment.get_or_init(|| Box::leak(Box::new(environment))))
     }
 }
@@ -103,15 +108,13 @@ pub fn engine(name: &str, folder: &Path, options: &StoreOptions, readers: u32) -
     }
     let unusable =
         |why: Unusable| StoreError::Unusable { name: name.to_owned(), folder: folder.to_owned(), why: why.to_string() };
-    let (within, identity) = enter(folder).map_err(unusable)?;
+    let Entered { path: within, identity, user } = enter(folder, options).map_err(unusable)?;
     let parts = match parts.entry(identity) {
         std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
         std::collections::hash_map::Entry::Vacant(entry) => {
             entry.insert(Parts::open(&within).map_err(|error| unusable(Unusable::Files(error)))?)
         }
     };
-    // SAFETY: takes no pointers.
-    let user = (within != folder).then(|| unsafe { libc::geteuid() });
     let engine: &'static Engine = Box::leak(Box::new(Engine::open(name, within, user, options, readers, parts)?));
     engines.insert(folder.to_owned(), engine);
     Ok(engine)

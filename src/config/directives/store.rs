@@ -39,6 +39,14 @@ pub(super) fn store(reading: &mut Reading<'_>, words: &[&CStr]) -> Outcome {
         set(&mut settings, location, key, value).map_err(&wrong)?;
         pairs.push((key, value));
     }
+    if settings.writemap {
+        if pairs.iter().any(|(key, _)| *key == "sync") {
+            return Err(wrong(
+                "writemap=on is for a folder in memory, where sync= means nothing: leave one out".to_owned(),
+            ));
+        }
+        settings.sync = StoreSync::Never;
+    }
     let pool = reading.pool();
     let store = Store { name, location, options: settings, pairs: pool.slice(&pairs), origin: reading.origin() };
     let record = reading.server_record();
@@ -112,6 +120,13 @@ fn set(settings: &mut StoreOptions, location: StoreLocation<'_>, key: &str, valu
                 _ => StoreSync::Every(seconds().ok_or_else(|| not_understood("on, off, or seconds such as 1s"))?),
             };
         }
+        ("writemap", false) => {
+            settings.writemap = match value {
+                "on" => true,
+                "off" => false,
+                _ => return Err(not_understood("on or off")),
+            };
+        }
         ("prefix", true) => {}
         ("timeout", true) => {
             let seconds = value.parse().ok().filter(|seconds: &f64| (0.001..1e6).contains(seconds));
@@ -128,7 +143,7 @@ fn unknown(option: &str, location: StoreLocation<'_>) -> String {
         StoreLocation::Cache(_) => {
             "a cache of httpd's has no options, what its provider takes is written behind socache:PROVIDER:"
         }
-        _ => "a store in a folder has size=, sync= and readers=",
+        _ => "a store in a folder has size=, sync=, readers= and writemap=",
     };
     format!("'{option}' is not known: {known}")
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::writemap::InMemory;
 use super::{program, run};
 use crate::fixture::{Httpd, Mpm, Server, SetOnDrop, for_each_mpm, has_own_gil, wait_until};
 
@@ -70,17 +71,27 @@ fn add(server: &Server, clients: usize, count: usize) -> (usize, usize) {
 for_each_mpm! {
     fn the_sum_is_exact(mpm) {
         for own in if has_own_gil() { &[false, true][..] } else { &[false] } {
-            let server = two_interpreters(mpm, *own).start();
-            let (answered, failed) = add(&server, 12, scale(20, 210));
-            assert_eq!(failed, 0);
-            assert_eq!(sums(&server), [20 * answered, answered, 2 * answered, answered], "own GILs: {own}");
+            sums_are_exact(two_interpreters(mpm, *own));
         }
+    }
+
+    fn the_sum_is_exact_in_a_written_map(mpm) {
+        let memory = InMemory::new();
+        sums_are_exact(two_interpreters(mpm, has_own_gil()).config(memory.directive("default", "size=2M")));
     }
 }
 
+fn sums_are_exact(site: Httpd) {
+    let server = site.start();
+    let (answered, failed) = add(&server, 12, scale(20, 210));
+    assert_eq!(failed, 0);
+    assert_eq!(sums(&server), [20 * answered, answered, 2 * answered, answered]);
+}
+
 /// Each of the requests that were cut is counted as a whole, or not at all, in each of the ways to count.
-fn counts_through(mpm: Mpm, graceful: usize, kills: usize) {
-    let server = two_interpreters(mpm, has_own_gil()).start();
+fn counts_through(mpm: Mpm, config: &str) {
+    let (graceful, kills) = (scale(3, 20), scale(8, 50));
+    let server = two_interpreters(mpm, has_own_gil()).config(config).start();
     server.expect_child_death();
     let done = AtomicBool::new(false);
     let (answered, failed) = std::thread::scope(|scope| {
@@ -121,10 +132,18 @@ fn counts_through(mpm: Mpm, graceful: usize, kills: usize) {
 
 #[test]
 fn nothing_is_lost_by_graceful_restarts_and_kills_under_event() {
-    counts_through(Mpm::Event, scale(3, 20), scale(8, 50));
+    counts_through(Mpm::Event, "");
 }
 
 #[test]
 fn nothing_is_lost_by_graceful_restarts_and_kills_under_prefork() {
-    counts_through(Mpm::Prefork, scale(3, 20), scale(8, 50));
+    counts_through(Mpm::Prefork, "");
+}
+
+#[test]
+fn nothing_is_lost_in_a_written_map_either() {
+    for mpm in [Mpm::Event, Mpm::Prefork] {
+        let memory = InMemory::new();
+        counts_through(mpm, &memory.directive("default", "size=2M"));
+    }
 }

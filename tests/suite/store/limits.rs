@@ -3,7 +3,7 @@
 use super::{program, run};
 use crate::fixture::{Httpd, Mpm};
 
-const PROGRAM: &str = r#"
+pub(super) const PROGRAM: &str = r#"
     import os, threading
     from mod_python import store
 

@@ -3,7 +3,7 @@
 use super::{program, returned, run};
 use crate::fixture::{Mpm, for_each_mpm};
 
-const PROGRAM: &str = r#"
+pub(super) const PROGRAM: &str = r#"
     import datetime, threading
     from mod_python import store
 
@@ -148,10 +148,13 @@ const PROGRAM: &str = r#"
         return s["shared"]["by"]
 "#;
 
+/// What the program checks.
+pub(super) const CHECKS: [&str; 6] = ["values", "mapping", "keys", "expires", "transactions", "others"];
+
 for_each_mpm! {
     fn what_is_written_is_read_again(mpm) {
         let server = program(mpm, PROGRAM).start();
-        for name in ["values", "mapping", "keys", "expires", "transactions", "others"] {
+        for name in CHECKS {
             assert_eq!(run(&server, name), "ok", "{name}");
         }
     }

@@ -11,6 +11,7 @@ mod redis;
 mod redis_server;
 mod sessions;
 mod socache;
+mod writemap;
 
 use crate::common::who::site;
 use crate::fixture::{Httpd, Mpm, Response, Server};

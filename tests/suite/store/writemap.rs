@@ -1,0 +1,159 @@
+//! `writemap=on`: a store in memory whose changes are made in its map.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{limits, mapping, program, run};
+use crate::fixture::{Httpd, Mpm, Server, for_each_mpm, wait_until};
+
+/// A path in memory, which ends with this.
+pub struct InMemory(PathBuf);
+
+impl InMemory {
+    pub fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(Path::new("/dev/shm").join(format!("mod_python-test-{}-{number}", std::process::id())))
+    }
+
+    /// A store there.
+    pub fn directive(&self, name: &str, options: &str) -> String {
+        format!("PythonStore {name} {} writemap=on {options}", self.0.display())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.0.join("writemap/data.mdb")
+    }
+}
+
+impl Drop for InMemory {
+    fn drop(&mut self) {
+        // Not there if the test ended before httpd made it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+for_each_mpm! {
+    fn it_is_a_store_as_any_other(mpm) {
+        let memory = InMemory::new();
+        let server = program(mpm, mapping::PROGRAM).config(memory.directive("default", "size=8M")).start();
+        for name in mapping::CHECKS {
+            assert_eq!(run(&server, name), "ok", "{name}");
+        }
+        assert!(memory.data().exists());
+    }
+}
+
+#[test]
+fn a_full_store_is_said_and_goes_on() {
+    let memory = InMemory::new();
+    let server = program(Mpm::Event, limits::PROGRAM).children(1).config(memory.directive("small", "size=2M")).start();
+    for _ in 0..3 {
+        assert_eq!(run(&server, "full"), "ok");
+        assert_eq!(run(&server, "expired"), "ok");
+    }
+    // It has taken its room at once, and no more since.
+    let found = fs::metadata(memory.data()).expect("it is there");
+    assert_eq!(found.len(), 3 << 20);
+    assert_eq!(found.blocks() * 512, 3 << 20);
+}
+
+#[test]
+fn where_memory_has_no_room_it_is_said() {
+    let memory = InMemory::new();
+    let source = r#"
+        from mod_python import store
+
+        def use(req):
+            try:
+                store.open("huge")["key"] = 1
+            except store.StoreFull as error:
+                return error
+            return "there was room"
+    "#;
+    let server = program(Mpm::Event, source).children(1).config(memory.directive("huge", "size=1T")).start();
+    for _ in 0..3 {
+        let said = run(&server, "use");
+        assert!(said.contains("the store huge is full") && said.contains("mod_python-test"), "{said}");
+    }
+    // Nothing of it is left.
+    server.edit_config(|config| config.replace("size=1T", "size=2M"));
+    server.graceful();
+    assert_eq!(run(&server, "use"), "there was room");
+    assert_eq!(fs::metadata(memory.data()).expect("it is there").len(), 3 << 20);
+}
+
+#[test]
+fn a_folder_that_is_not_in_memory_stops_the_start() {
+    let failed = Httpd::new(Mpm::Event).config("PythonStore a /proc/sys writemap=on").start_fails();
+    assert!(failed.contains("MP0710") && failed.contains("it is on no tmpfs"), "{failed}");
+}
+
+const OF_ANOTHER_SIZE: &str = r#"
+    import os, threading, time
+    from mod_python import store
+
+    s = store.open()
+
+    def begin(req):
+        s.clear()
+
+    def stay(req):
+        # In a child of the old configuration, until one of the new one has written
+        mine = 0
+        s["stays"] = os.getpid()
+        end = time.monotonic() + 60
+        while s.get("written") is None:
+            assert time.monotonic() < end, "nobody has written"
+            try:
+                s[f"mine {mine % 50}"] = mine
+            except store.StoreFull:
+                # The other one has written more than this one's size
+                pass
+            mine += 1
+            threading.Event().wait(0.001)
+        for n in range(s["written"]):
+            assert s[f"key {n}"] == b"x" * 50_000, n
+        del s["key 0"], s["stays"]
+        return len(s)
+
+    def stays(req):
+        return s.get("stays")
+
+    def write(req):
+        assert s["stays"] != os.getpid()
+        s.clear("key ")
+        count = int(req.args)
+        for n in range(count):
+            s[f"key {n}"] = b"x" * 50_000
+        s["written"] = count
+"#;
+
+/// A change of the size, while children that have opened it with another one go on.
+fn through_another_size(server: &Server, from: &str, to: &str, count: usize) {
+    assert_eq!(run(server, "begin"), "ok");
+    std::thread::scope(|scope| {
+        let staying = scope.spawn(|| run(server, "stay"));
+        wait_until("the request to begin", || run(server, "stays").parse::<u32>().is_ok());
+        server.edit_config(|config| config.replace(from, to));
+        server.graceful();
+        assert_eq!(run(server, &format!("write?{count}")), "ok");
+        let entries: usize = staying.join().expect("it ends").parse().expect("a number");
+        assert!(entries > count, "{entries}");
+    });
+}
+
+#[test]
+fn another_size_harms_no_child_of_the_old_one() {
+    let memory = InMemory::new();
+    let server =
+        program(Mpm::Event, OF_ANOTHER_SIZE).children(1).config(memory.directive("default", "size=2M")).start();
+    let length = || fs::metadata(memory.data()).expect("it is there").len();
+    // More than the old child has in its map.
+    through_another_size(&server, "size=2M", "size=8M", 100);
+    assert_eq!(length(), 10 << 20);
+    through_another_size(&server, "size=8M", "size=1M", 10);
+    assert_eq!(length(), 10 << 20);
+}
