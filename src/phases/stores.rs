@@ -34,9 +34,10 @@ pub fn prepare(pool: Pool<'_>, main: Server<'_>, generation: &mut Generation) ->
     let mut wanted: Vec<&Store<'_>> =
         all.iter().copied().filter(|store| store.location == StoreLocation::Runtime).collect();
     wanted.dedup_by_key(|store| store.name);
-    match runtime_folder(pool).and_then(|folder| make_all(&folder, base, &wanted).map(|()| folder)) {
+    let made = runtime_folder(pool).map_err(|why| (wanted.first().copied(), why));
+    match made.and_then(|folder| make_all(&folder, base, &wanted).map(|()| folder)) {
         Ok(folder) => generation.stores = Some(folder),
-        Err(why) => match wanted.first() {
+        Err((store, why)) => match store {
             Some(store) => {
                 tracing::error!(
                     "MP0710: PythonStore {} ({}): {why}. Give it a folder: PythonStore {} /a/folder",
@@ -92,12 +93,22 @@ fn runtime_folder(pool: Pool<'_>) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-fn make_all(folder: &Path, base: Base, wanted: &[&Store<'_>]) -> Result<(), String> {
-    let default = (DEFAULT_STORE, StoreOptions::of(StoreLocation::Runtime));
-    let named = wanted.iter().map(|store| (store.name, store.options));
-    for (name, options) in named.chain((!wanted.iter().any(|store| store.name == DEFAULT_STORE)).then_some(default)) {
+/// Makes the folders of stores; what fails with the store, which is none for the one that is there without a directive.
+fn make_all<'s, 'p>(
+    folder: &Path,
+    base: Base,
+    wanted: &[&'s Store<'p>],
+) -> Result<(), (Option<&'s Store<'p>>, String)> {
+    let make = |name: &str, options: &StoreOptions| {
         let own = folder.join(name);
-        store::prepare(&own, base, &options).map_err(|why| format!("{}: {why}", own.display()))?;
+        store::prepare(&own, base, options).map_err(|why| format!("{}: {why}", own.display()))
+    };
+    for store in wanted {
+        make(store.name, &store.options).map_err(|why| (Some(*store), why))?;
+    }
+    if !wanted.iter().any(|store| store.name == DEFAULT_STORE) {
+        let options = StoreOptions::of(StoreLocation::Runtime);
+        make(DEFAULT_STORE, &options).map_err(|why| (wanted.first().copied(), why))?;
     }
     Ok(())
 }

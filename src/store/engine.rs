@@ -26,7 +26,7 @@ use super::wakeups::Wakeups;
 const LONGEST_INTEGER: usize = 9;
 
 /// The format of what this module writes into a store.
-const FORMAT: &[u8] = b"mod_python store 1";
+const FORMAT: &[u8] = b"mod_python store 2";
 
 /// How many expired entries a change takes away beside its own work.
 const SOME: usize = 8;
@@ -186,6 +186,8 @@ impl Engine {
     /// Runs `work` with a map that is somewhat larger.
     fn with_reserve<T>(&self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         const RESERVE: usize = 4 << 20;
+        // What readers that were killed hold is free.
+        self.environment.free_readers();
         self.environment.resize(RESERVE)?;
         let outcome = work();
         self.environment.resize(0)?;

@@ -6,14 +6,15 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_uint};
 use std::io;
 use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr;
 
 use lmdb_master_sys as raw;
 use parking_lot::{Mutex, RwLock};
 
-use super::allocation::{Locked, MapFile, make_room_for_locks};
+use super::allocation::{MapLock, lengthen_map, make_room_for_locks, make_room_for_map};
 
 /// An error of LMDB's or of the system's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +100,8 @@ pub struct Environment {
     map: RwLock<()>,
     /// The largest size of the data, in bytes.
     size: usize,
-    /// Where changes are made in the map.
-    mapped: Option<MapFile>,
+    /// The file that `MapLock` is about, where changes are made in the map.
+    map_lock: Option<PathBuf>,
 }
 
 /// A read transaction that was reset.
@@ -118,9 +119,12 @@ impl Environment {
     pub fn open(folder: &Path, options: &Options) -> Result<Self, Code> {
         make_room_for_locks(&folder.join("lock.mdb"), options.readers)?;
         let path = CString::new(folder.as_os_str().as_bytes()).map_err(|_| Code(libc::EINVAL))?;
-        let mapped = options.writes_map.then(|| MapFile::new(folder));
-        let alone = mapped.as_ref().map(MapFile::lock).transpose()?;
-        let size = alone.as_ref().map_or(options.size, |alone| alone.length(options.size));
+        let map_lock = options.writes_map.then(|| folder.join("map"));
+        let alone = map_lock.as_deref().map(MapLock::take).transpose()?;
+        let size = match &alone {
+            Some(alone) => make_room_for_map(&folder.join("data.mdb"), options.size, alone)?,
+            None => options.size,
+        };
         let mut env = ptr::null_mut();
         // SAFETY: `env` is filled in, and closed again if it cannot be opened, as LMDB demands.
         unsafe {
@@ -132,12 +136,10 @@ impl Environment {
                 let sync = if options.syncs { 0 } else { raw::MDB_NOSYNC };
                 let map = if options.writes_map { raw::MDB_WRITEMAP } else { 0 };
                 let flags = raw::MDB_NOTLS | raw::MDB_NORDAHEAD | sync | map;
-                checked(raw::mdb_env_open(env, path.as_ptr(), flags, 0o600))?;
-                Ok(alone.as_ref().map_or(Ok(()), |alone| alone.allocate(size))?)
+                checked(raw::mdb_env_open(env, path.as_ptr(), flags, 0o600))
             })();
             if let Err(code) = opened {
                 raw::mdb_env_close(env);
-                alone.as_ref().map_or(Ok(()), Locked::undo)?;
                 return Err(code);
             }
             let mut dead = 0;
@@ -150,24 +152,29 @@ impl Environment {
             idle: Mutex::default(),
             map: RwLock::new(()),
             size: options.size,
-            mapped,
+            map_lock,
         };
         let mut tables = this.tables;
-        this.write(|write| {
+        let opened = this.write(|write| {
             let mut open = |table: Table, name: *const c_char, flags: c_uint| {
                 // SAFETY: a live write transaction; the handles live as long as the environment once this is committed.
                 checked(unsafe { raw::mdb_dbi_open(write.view.txn, name, flags, &mut tables[table as usize]) })
             };
             open(Table::Entries, ptr::null(), 0)?;
             Table::NAMED.iter().try_for_each(|(table, name)| open(*table, name.as_ptr(), raw::MDB_CREATE as c_uint))
-        })?;
+        });
+        if let Err(code) = opened {
+            // SAFETY: no transaction is open, and nothing else knows it.
+            unsafe { raw::mdb_env_close(env) };
+            return Err(code);
+        }
         this.tables = tables;
         Ok(this)
     }
 
     /// Runs `work` with a view of one moment.
     ///
-    /// It must not block, since a view keeps what it shows from being reused. It may be nested.
+    /// It must not block, since a view keeps what it shows from being reused. It must not be nested: the inner one could wait for the outer one.
     pub fn read<T, E: From<Code>>(&self, work: impl FnOnce(&Reading<'_>) -> Result<T, E>) -> Result<T, E> {
         loop {
             let map = self.map.read_recursive();
@@ -229,7 +236,7 @@ impl Environment {
             match checked(unsafe { raw::mdb_txn_begin(self.env, ptr::null_mut(), 0, &mut txn) }) {
                 Ok(()) => {
                     let view = View { txn, tables: &self.tables, thread: PhantomData };
-                    let limit = self.mapped.is_some().then_some(self.size);
+                    let limit = self.map_lock.is_some().then_some(self.size);
                     let mut writing = Writing { view, limit, is_ended: false };
                     let done = work(&mut writing)?;
                     writing.commit()?;
@@ -254,18 +261,24 @@ impl Environment {
     ///
     /// A map in which changes are made only takes on the length of its file, which always has more room than the size.
     pub fn resize(&self, more: usize) -> Result<(), Code> {
-        let _alone = self.map.write();
-        if let Some(mapped) = &self.mapped {
-            let alone = mapped.lock()?;
-            let length = alone.length(self.size);
+        if let Some(map_lock) = &self.map_lock {
+            // Not while transactions of this process wait.
+            let alone = MapLock::take(map_lock)?;
+            let mut file = -1;
+            // SAFETY: a live environment; its file is open as long as it is.
+            let file = unsafe {
+                checked(raw::mdb_env_get_fd(self.env, &mut file))?;
+                BorrowedFd::borrow_raw(file)
+            };
+            let length = lengthen_map(file, self.size, &alone)?;
             if length == self.info()?.me_mapsize {
                 return Ok(());
             }
-            // First, or what is written there would be SIGBUS.
-            alone.allocate(length)?;
-            // SAFETY: as below. The file does not become shorter: it is locked.
+            let _alone = self.map.write();
+            // SAFETY: as below. The file does not become shorter.
             return checked(unsafe { raw::mdb_env_set_mapsize(self.env, length as _) });
         }
+        let _alone = self.map.write();
         let (used, _) = self.used()?;
         // SAFETY: a live environment. No transaction of this process is open; those that were reset see nothing.
         checked(unsafe { raw::mdb_env_set_mapsize(self.env, self.size.max(used).saturating_add(more) as _) })
@@ -293,7 +306,7 @@ impl Environment {
     pub fn has_room(&self) -> Result<bool, Code> {
         /// For the copies of pages that deleting makes.
         const KEPT: usize = 16;
-        if self.mapped.is_some() {
+        if self.map_lock.is_some() {
             // See `Writing::check_room`.
             return Ok(true);
         }
@@ -488,7 +501,8 @@ impl Writing<'_> {
         }
     }
 
-    /// Whether the data still has its size, for changes that add to it. What deletes may use the room behind it.
+    /// Whether the data still has its size, for changes that add to it. What deletes may use the room behind it, as far as no reader holds
+    /// pages there.
     ///
     /// # Errors
     /// `MAP_FULL`.

@@ -111,6 +111,15 @@ fn two_ways_to_open_one_folder_stop_the_start() {
 }
 
 #[test]
+fn the_message_is_about_the_store_that_has_the_fault() {
+    let output = program(Mpm::Event, PROGRAM)
+        .file("run/mod_python-stores/b", "no folder")
+        .config("DefaultRuntimeDir ${ROOT}/htdocs/run\nPythonStore a\nPythonStore b")
+        .start_fails();
+    assert!(output.contains("MP0710: PythonStore b (") && output.contains("it is no folder"), "{output}");
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_stops_the_start() {
     let output = program(Mpm::Event, PROGRAM).config("PythonStore a ${SCRATCH}/no/such/folder").start_fails();
     let line = output.lines().find(|line| line.contains("MP0710: ")).unwrap_or_else(|| panic!("{output}"));

@@ -23,8 +23,12 @@ impl InMemory {
         format!("PythonStore {name} {} writemap=on {options}", self.0.display())
     }
 
+    /// Its data, which under mpm_itk each user has in a folder within.
     fn data(&self) -> PathBuf {
-        self.0.join("writemap/data.mdb")
+        let entries = fs::read_dir(&self.0).expect("it is there").filter_map(Result::ok);
+        let folders = std::iter::once(self.0.clone()).chain(entries.map(|entry| entry.path()));
+        let mut files = folders.map(|folder| folder.join("writemap/data.mdb"));
+        files.find(|file| file.exists()).expect("it was opened")
     }
 }
 
@@ -42,7 +46,7 @@ for_each_mpm! {
         for name in mapping::CHECKS {
             assert_eq!(run(&server, name), "ok", "{name}");
         }
-        assert!(memory.data().exists());
+        assert!(fs::metadata(memory.data()).expect("it is there").len() >= 10 << 20);
     }
 }
 
@@ -83,6 +87,63 @@ fn where_memory_has_no_room_it_is_said() {
     server.graceful();
     assert_eq!(run(&server, "use"), "there was room");
     assert_eq!(fs::metadata(memory.data()).expect("it is there").len(), 3 << 20);
+}
+
+/// A process that is forked while another thread has the lock of the map does not keep it.
+#[test]
+fn a_forked_process_keeps_no_lock_of_the_map() {
+    let memory = InMemory::new();
+    let source = r#"
+        import os, threading
+        from mod_python import store
+
+        s = store.open("small")
+
+        def forked():
+            child = os.fork()
+            if child:
+                return child
+            code = 1
+            try:
+                # It opens the store for itself
+                s.delete("key0")
+                code = 0
+            finally:
+                os._exit(code)
+
+        def fill(req):
+            # Each change that finds no room takes the lock
+            n = 0
+            while True:
+                try:
+                    s[f"key{n}"] = b"x" * 10_000
+                    n += 1
+                except store.StoreFull:
+                    break
+            done = threading.Event()
+
+            def meet_the_end():
+                while not done.is_set():
+                    try:
+                        s["more"] = b"x" * 100_000
+                    except store.StoreFull:
+                        pass
+
+            threads = [threading.Thread(target=meet_the_end) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            try:
+                children = [forked() for _ in range(30)]
+                codes = {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children}
+            finally:
+                done.set()
+            for thread in threads:
+                thread.join()
+            return codes
+    "#;
+    let server = program(Mpm::Event, source).children(1).config(memory.directive("small", "size=1M"));
+    let server = server.config("PythonInterpreter main_interpreter").start();
+    assert_eq!(run(&server, "fill"), "{0}");
 }
 
 #[test]
