@@ -4,7 +4,7 @@
 use std::panic::RefUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use minicbor::data::Type;
 use minicbor::encode::write::Cursor;
@@ -150,14 +150,14 @@ impl Engine {
         let add = || match self.environment.has_room()? {
             true => self.change(|writing, time| {
                 let done = work(writing, time)?;
-                writing.check_room()?;
-                Ok(done)
+                if writing.has_room()? { Ok(done) } else { Err(Failure::Full) }
             }),
-            false => Err(Failure::Lmdb(Code::MAP_FULL)),
+            false => Err(Failure::Full),
         };
+        let add = || self.with_patience(add);
         let mut outcome = add();
         let mut has_swept = true;
-        while has_swept && matches!(outcome, Err(Failure::Lmdb(Code::MAP_FULL))) {
+        while has_swept && matches!(outcome, Err(Failure::Full | Failure::Lmdb(Code::MAP_FULL))) {
             let swept = self.with_reserve(|| {
                 let swept = self.environment.write(|writing| entries::sweep(writing, now(), SWEEP))?;
                 // LMDB uses pages again in the second change after that which has freed them.
@@ -176,18 +176,34 @@ impl Engine {
 
     /// The same for what makes room. LMDB needs some to delete, since it changes copies of its pages.
     fn free<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
-        let outcome = match self.change(&work) {
+        let outcome = match self.with_patience(|| self.change(&work)) {
             Err(Failure::Lmdb(Code::MAP_FULL)) => self.with_reserve(|| self.change(&work)),
             outcome => outcome,
         };
         self.done(outcome)
     }
 
+    /// Runs `work` again while it finds no page in the map because a view shows old ones. Views are short, but a thread that has one can have
+    /// to wait for a processor while others change much.
+    fn with_patience<T>(&self, work: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+        const LONGEST: Duration = Duration::from_secs(5);
+        let (mut until, mut is_last) = (None, false);
+        loop {
+            let outcome = work();
+            if !matches!(outcome, Err(Failure::Lmdb(Code::MAP_FULL))) {
+                return outcome;
+            }
+            let until = *until.get_or_insert_with(|| Instant::now() + LONGEST);
+            // Once more also without: the view may have ended by now.
+            if !self.environment.wait_for_readers(until)? && std::mem::replace(&mut is_last, true) {
+                return outcome;
+            }
+        }
+    }
+
     /// Runs `work` with a map that is somewhat larger.
     fn with_reserve<T>(&self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         const RESERVE: usize = 4 << 20;
-        // What readers that were killed hold is free.
-        self.environment.free_readers();
         self.environment.resize(RESERVE)?;
         let outcome = work();
         self.environment.resize(0)?;
@@ -396,7 +412,7 @@ fn describe(name: &str, folder: &Path, size: u64, readers: u32, failure: Failure
             StoreError::Overflow(format!("the value in the store {name}, or the sum, does not fit 64 bits"))
         }
         Failure::Damaged => StoreError::Damaged { name, folder },
-        Failure::Lmdb(Code::MAP_FULL) => StoreError::Full { name, folder, megabytes: size >> 20 },
+        Failure::Full | Failure::Lmdb(Code::MAP_FULL) => StoreError::Full { name, folder, megabytes: size >> 20 },
         Failure::Lmdb(Code::NO_SPACE | Code::QUOTA) => StoreError::DiskFull { name, folder },
         Failure::Lmdb(Code::READERS_FULL) => StoreError::TooManyReaders { name, readers },
         Failure::Lmdb(code) if code.is_other_version() => StoreError::OtherVersion { name, folder },

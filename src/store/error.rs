@@ -38,6 +38,8 @@ pub enum StoreError {
 #[derive(Debug)]
 pub enum Failure {
     Lmdb(Code),
+    /// The data has its size.
+    Full,
     NotANumber,
     Overflow,
     /// An entry that this module has not written.

@@ -71,7 +71,8 @@ fn add(server: &Server, clients: usize, count: usize) -> (usize, usize) {
 for_each_mpm! {
     fn the_sum_is_exact(mpm) {
         for own in if has_own_gil() { &[false, true][..] } else { &[false] } {
-            sums_are_exact(two_interpreters(mpm, *own));
+            // Of a size that pages which old views show could fill.
+            sums_are_exact(two_interpreters(mpm, *own).config("PythonStore default size=2M"));
         }
     }
 
