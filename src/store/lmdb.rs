@@ -371,3 +371,44 @@ impl Environment {
         unsafe { raw::mdb_reader_check(self.env, &mut dead) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn what_an_old_view_shows_is_waited_for() {
+        let folder = std::env::temp_dir().join(format!("mod_python-lmdb-{}", std::process::id()));
+        std::fs::create_dir(&folder).expect("we may");
+        let options = Options { size: 1 << 20, readers: 8, syncs: false, writes_map: false };
+        let environment = Environment::open(&folder, &options).expect("it is new");
+        let change = || environment.write(|writing| writing.put(Table::Entries, b"ekey", &[0; 20_000]));
+        let soon = || Instant::now() + Duration::from_secs(60);
+        std::thread::scope(|scope| {
+            let (begun, has_begun) = mpsc::channel();
+            let (end, ends) = mpsc::channel();
+            let environment = &environment;
+            scope.spawn(move || {
+                environment.read(|_| {
+                    begun.send(()).expect("it is waited for");
+                    ends.recv().map_err(|_| Code(libc::EIO))
+                })
+            });
+            has_begun.recv().expect("it begins");
+            let full = (0..1000).find_map(|_| change().err());
+            assert_eq!(full, Some(Code::MAP_FULL));
+            assert_eq!(environment.wait_for_readers(Instant::now()), Ok(false));
+            assert_eq!(change(), Err(Code::MAP_FULL));
+            let waiting = scope.spawn(|| environment.wait_for_readers(soon()));
+            end.send(()).expect("it waits");
+            waiting.join().expect("it does not panic").expect("LMDB has its list");
+        });
+        for _ in 0..1000 {
+            assert_eq!(change(), Ok(()));
+        }
+        // Nobody reads.
+        assert_eq!(environment.wait_for_readers(soon()), Ok(false));
+        std::fs::remove_dir_all(&folder).expect("we may");
+    }
+}
