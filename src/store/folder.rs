@@ -1,7 +1,7 @@
 //! The folder of an embedded store: the children's user's own, on a file system of this machine.
 
 use std::ffi::CString;
-use std::fs::{self, DirBuilder, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
@@ -150,6 +150,12 @@ fn within(folder: &Path, name: &str, user: u32) -> Result<(PathBuf, Metadata), U
     }
     own(&found, user)?;
     Ok((within, found))
+}
+
+/// Opens a file in the folder of a store, and makes it if it is not there: this user's alone, and not through a link.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
 /// Whether the file system of a folder is one on which a store can be.

@@ -147,8 +147,6 @@ impl Environment {
                 raw::mdb_env_close(env);
                 return Err(code);
             }
-            let mut dead = 0;
-            raw::mdb_reader_check(env, &mut dead);
         }
         drop(alone);
         let mut this = Self {
@@ -159,6 +157,7 @@ impl Environment {
             size: options.size,
             map_lock,
         };
+        this.free_readers();
         let mut tables = this.tables;
         let opened = this.write(|write| {
             let mut open = |table: Table, name: *const c_char, flags: c_uint| {
@@ -217,9 +216,7 @@ impl Environment {
         };
         let begun = begin().or_else(|code| match code {
             Code::READERS_FULL => {
-                let mut dead = 0;
-                // SAFETY: a live environment. Frees the places of processes that have ended.
-                unsafe { raw::mdb_reader_check(self.env, &mut dead) };
+                self.free_readers();
                 begin()
             }
             code => Err(code),

@@ -1,14 +1,15 @@
 //! Which processes are alive: each locks a byte of a file, at a place that is its name. The system gives it back when the process ends, however
 //! it ends, and a process that is forked does not have it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::process::fork;
+
+use super::folder::open_file;
 
 /// The length of a token, in bytes: the process's name, and a number within it.
 pub const TOKEN: usize = 16;
@@ -51,15 +52,7 @@ impl Presence {
     /// # Errors
     /// It cannot be opened or locked.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(path)?;
-        let this = Self(std::mem::ManuallyDrop::new(file));
+        let this = Self(std::mem::ManuallyDrop::new(open_file(path)?));
         let mut lock = byte(process_name());
         // SAFETY: an open file and a complete structure.
         match unsafe { libc::fcntl(this.0.as_raw_fd(), libc::F_SETLK, &raw mut lock) } {

@@ -1,13 +1,15 @@
 //! Words in memory that all processes of a store share, on which threads wait for a lock to be given back.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use super::folder::open_file;
 
 const WORDS: usize = 1024;
 const SIZE: usize = WORDS * size_of::<u32>();
@@ -19,14 +21,7 @@ impl Wakeups {
     /// # Errors
     /// The file cannot be made or mapped.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(path)?;
+        let mut file = open_file(path)?;
         // Written, not only made longer: a full disk would otherwise show itself as a signal. Several processes may do so at once: what they
         // write is what is there.
         if file.metadata()?.size() < SIZE as u64 {
