@@ -13,10 +13,12 @@ mod locks;
 mod opened;
 mod presence;
 mod rates;
+mod shared;
 mod wakeups;
+mod write_lock;
 
 pub use encoding::{Encoding, decode, encode};
-pub use engine::{Check, Engine, Write};
+pub use engine::{Check, Engine, Waiting, Write};
 pub use entries::{LONGEST_NAME, Namespace};
 pub use error::StoreError;
 pub use folder::{Base, prepare};

@@ -47,6 +47,14 @@ pub struct Write {
     pub ttl: u64,
 }
 
+/// Whether a change may wait, for other threads or for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    Allowed,
+    /// It gives `StoreError::WouldWait` instead, and changes nothing.
+    Refused,
+}
+
 /// A store that is open in this process.
 pub struct Engine {
     name: String,
@@ -116,7 +124,7 @@ impl Engine {
         let found =
             self.read(|view| Ok(entries::get(view, &[Namespace::VERSION], time)?.map(|entry| entry.value.to_vec())))?;
         match found {
-            None => self.write(|writing, _| self.mark(writing))?,
+            None => self.write(Waiting::Allowed, |writing, _| self.mark(writing))?,
             Some(format) if format == FORMAT => {}
             Some(_) => {
                 return Err(StoreError::OtherVersion { name: self.name.clone(), folder: self.folder.clone() });
@@ -128,7 +136,9 @@ impl Engine {
             let parties: Vec<_> = lock.holder.iter().chain(&lock.waiting).map(|party| party.token).collect();
             let dead: Vec<_> = parties.into_iter().filter(|token| !self.presence.is_alive(token)).collect();
             for token in dead {
-                self.free(|writing, _| locks::release(writing, &name, token, since_boot()).map(drop))?;
+                self.free(Waiting::Allowed, |writing, _| {
+                    locks::release(writing, &name, token, since_boot()).map(drop)
+                })?;
             }
         }
         self.environment.free_readers();
@@ -145,13 +155,21 @@ impl Engine {
     }
 
     /// Runs `work` as one change, and makes room for it if there is none and something has expired.
-    fn write<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
+    fn write<T>(
+        &self,
+        waiting: Waiting,
+        work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
         const SWEEP: usize = 1000;
+        let work = |writing: &mut Writing<'_>, time| {
+            let done = work(writing, time)?;
+            if writing.has_room()? { Ok(done) } else { Err(Failure::Full) }
+        };
+        if waiting == Waiting::Refused {
+            return self.at_once(work);
+        }
         let add = || match self.environment.has_room()? {
-            true => self.change(|writing, time| {
-                let done = work(writing, time)?;
-                if writing.has_room()? { Ok(done) } else { Err(Failure::Full) }
-            }),
+            true => self.change(work),
             false => Err(Failure::Full),
         };
         let add = || self.with_patience(add);
@@ -175,7 +193,14 @@ impl Engine {
     }
 
     /// The same for what makes room. LMDB needs some to delete, since it changes copies of its pages.
-    fn free<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
+    fn free<T>(
+        &self,
+        waiting: Waiting,
+        work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        if waiting == Waiting::Refused {
+            return self.at_once(work);
+        }
         let outcome = match self.with_patience(|| self.change(&work)) {
             Err(Failure::Lmdb(Code::MAP_FULL)) => self.with_reserve(|| self.change(&work)),
             outcome => outcome,
@@ -217,15 +242,30 @@ impl Engine {
     }
 
     fn change<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, Failure> {
-        self.environment.write(|writing| {
-            let time = now();
-            let done = work(writing, time)?;
-            // What expires does so in whole milliseconds.
-            if self.swept.load(Ordering::Relaxed) != time && entries::sweep(writing, time, SOME)? < SOME {
-                self.swept.store(time, Ordering::Relaxed);
-            }
-            Ok(done)
-        })
+        self.environment.write(|writing| self.work_and_sweep(writing, work))
+    }
+
+    /// Runs `work` as one change if nothing has to be waited for. Where changes are made in files, that is never known.
+    fn at_once<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
+        match self.environment.write_at_once(|writing| self.work_and_sweep(writing, work)) {
+            Ok(Some(done)) => Ok(done),
+            Ok(None) | Err(Failure::Full | Failure::Lmdb(Code::MAP_FULL)) => Err(StoreError::WouldWait),
+            Err(failure) => Err(self.described(failure)),
+        }
+    }
+
+    fn work_and_sweep<T>(
+        &self,
+        writing: &mut Writing<'_>,
+        work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let time = now();
+        let done = work(writing, time)?;
+        // What expires does so in whole milliseconds.
+        if self.swept.load(Ordering::Relaxed) != time && entries::sweep(writing, time, SOME)? < SOME {
+            self.swept.store(time, Ordering::Relaxed);
+        }
+        Ok(done)
     }
 
     fn sync_if_due(&self) -> Result<(), StoreError> {
@@ -253,13 +293,13 @@ impl Engine {
     }
 
     /// Writes a value.
-    pub fn set(&self, name: &[u8], value: &[u8], ttl: u64) -> Result<(), StoreError> {
-        self.write(|writing, now| entries::put(writing, name, value, ttl, now))
+    pub fn set(&self, name: &[u8], value: &[u8], ttl: u64, waiting: Waiting) -> Result<(), StoreError> {
+        self.write(waiting, |writing, now| entries::put(writing, name, value, ttl, now))
     }
 
     /// Deletes a name, and returns the value that it had.
     pub fn take(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.free(|writing, now| {
+        self.free(Waiting::Allowed, |writing, now| {
             let value = entries::get(writing, name, now)?.map(|entry| entry.value.to_vec());
             if value.is_some() {
                 entries::delete(writing, name)?;
@@ -269,7 +309,7 @@ impl Engine {
     }
 
     /// Makes changes if all checks hold; returns whether it has.
-    pub fn commit(&self, checks: &[Check], writes: &[Write]) -> Result<bool, StoreError> {
+    pub fn commit(&self, checks: &[Check], writes: &[Write], waiting: Waiting) -> Result<bool, StoreError> {
         let work = |writing: &mut Writing<'_>, now| {
             for Check { name, value } in checks {
                 let found = entries::get(writing, name, now)?.map(|entry| entry.value);
@@ -286,14 +326,14 @@ impl Engine {
             Ok(true)
         };
         match writes.iter().all(|write| write.value.is_none()) {
-            true => self.free(work),
-            false => self.write(work),
+            true => self.free(waiting, work),
+            false => self.write(waiting, work),
         }
     }
 
     /// Adds to an integer and returns the sum. What is not there is 0, and gets the time to live; what is there keeps its own.
-    pub fn add(&self, name: &[u8], by: i64, ttl: u64) -> Result<i64, StoreError> {
-        self.write(|writing, now| {
+    pub fn add(&self, name: &[u8], by: i64, ttl: u64, waiting: Waiting) -> Result<i64, StoreError> {
+        self.write(waiting, |writing, now| {
             let found = entries::get(writing, name, now)?;
             let before = found.map_or(Ok(0), |entry| integer(entry.value))?;
             let sum = before.checked_add(by).ok_or(Failure::Overflow)?;
@@ -312,7 +352,7 @@ impl Engine {
 
     /// Gives an entry another time to live (0: for ever), or with none its own again. Returns whether it is there.
     pub fn expire(&self, name: &[u8], ttl: Option<u64>) -> Result<bool, StoreError> {
-        self.write(|writing, now| {
+        self.write(Waiting::Allowed, |writing, now| {
             let Some((value, own)) =
                 entries::get(writing, name, now)?.map(|entry| (entry.value.to_vec(), entry.times.ttl))
             else {
@@ -350,8 +390,8 @@ impl Engine {
     }
 
     /// Notes a use of a rate: 0 if it is allowed, else the milliseconds until one will be.
-    pub fn rate(&self, name: &[u8], limit: usize, per: u64) -> Result<u64, StoreError> {
-        self.write(|writing, now| rates::note(writing, name, limit, per, now))
+    pub fn rate(&self, name: &[u8], limit: usize, per: u64, waiting: Waiting) -> Result<u64, StoreError> {
+        self.write(waiting, |writing, now| rates::note(writing, name, limit, per, now))
     }
 
     /// Tries to take a lock, and waits for some time if that may help. Times in milliseconds, see `locks::Attempt`.
@@ -369,7 +409,7 @@ impl Engine {
         let has_place = mine.is_some_and(|index| lock.waiting[index].until > time.saturating_add(place / 2));
         if gone.len() == count || !has_place {
             let attempt = Attempt { token, ttl, place, dead: &gone };
-            if self.write(|writing, _| locks::attempt(writing, name, &attempt, since_boot()))? {
+            if self.write(Waiting::Allowed, |writing, _| locks::attempt(writing, name, &attempt, since_boot()))? {
                 return Ok(true);
             }
         }
@@ -383,7 +423,7 @@ impl Engine {
 
     /// Gives a lock back, or the place among those that wait. Returns whether `token` had it.
     pub fn lock_release(&self, name: &[u8], token: [u8; TOKEN]) -> Result<bool, StoreError> {
-        let had = self.free(|writing, _| locks::release(writing, name, token, since_boot()))?;
+        let had = self.free(Waiting::Allowed, |writing, _| locks::release(writing, name, token, since_boot()))?;
         self.wakeups.wake(name);
         Ok(had)
     }

@@ -27,6 +27,9 @@ pub enum StoreError {
     Damaged { name: String, folder: PathBuf },
     #[error("the store {name} cannot be used ({folder}): {why}")]
     Unusable { name: String, folder: PathBuf, why: String },
+    /// See `Waiting::Refused`. No program sees it.
+    #[error("the change would have to wait")]
+    WouldWait,
     /// Told apart by its class in Python.
     #[error("{0}")]
     NotANumber(String),

@@ -18,6 +18,7 @@ use lmdb_master_sys as raw;
 use parking_lot::{Mutex, RwLock};
 
 use super::allocation::{MapLock, lengthen_map, make_room_for_locks, make_room_for_map};
+use super::write_lock::WriteLock;
 
 pub use transaction::{Reading, View, Writing};
 
@@ -105,8 +106,15 @@ pub struct Environment {
     map: RwLock<()>,
     /// The largest size of the data, in bytes.
     size: usize,
-    /// The file that `MapLock` is about, where changes are made in the map.
-    map_lock: Option<PathBuf>,
+    /// Where changes are made in the map.
+    in_map: Option<InMap>,
+}
+
+/// What processes that make changes in the map share.
+struct InMap {
+    /// The file that `MapLock` is about.
+    map_lock: PathBuf,
+    write_lock: WriteLock,
 }
 
 /// A read transaction that was reset.
@@ -124,11 +132,15 @@ impl Environment {
     pub fn open(folder: &Path, options: &Options) -> Result<Self, Code> {
         make_room_for_locks(&folder.join("lock.mdb"), options.readers)?;
         let path = CString::new(folder.as_os_str().as_bytes()).map_err(|_| Code(libc::EINVAL))?;
-        let map_lock = options.writes_map.then(|| folder.join("map"));
-        let alone = map_lock.as_deref().map(MapLock::take).transpose()?;
-        let size = match &alone {
-            Some(alone) => make_room_for_map(&folder.join("data.mdb"), options.size, alone)?,
-            None => options.size,
+        let map_lock = folder.join("map");
+        let alone = options.writes_map.then(|| MapLock::take(&map_lock)).transpose()?;
+        let (size, in_map) = match &alone {
+            Some(alone) => {
+                let write_lock = WriteLock::open(&folder.join("write"), alone)?;
+                let size = make_room_for_map(&folder.join("data.mdb"), options.size, alone)?;
+                (size, Some(InMap { map_lock, write_lock }))
+            }
+            None => (options.size, None),
         };
         let mut env = ptr::null_mut();
         // SAFETY: `env` is filled in, and closed again if it cannot be opened, as LMDB demands.
@@ -155,7 +167,7 @@ impl Environment {
             idle: Mutex::default(),
             map: RwLock::new(()),
             size: options.size,
-            map_lock,
+            in_map,
         };
         this.free_readers();
         let mut tables = this.tables;
@@ -231,19 +243,11 @@ impl Environment {
     /// Runs `work` while no other thread or process changes anything; what it has changed is there at once afterwards, or not at all if it
     /// gives an error. Blocks until it is this thread's turn.
     pub fn write<T, E: From<Code>>(&self, work: impl FnOnce(&mut Writing<'_>) -> Result<T, E>) -> Result<T, E> {
+        let _alone = self.in_map.as_ref().map(|in_map| in_map.write_lock.take()).transpose().map_err(Code::from)?;
         loop {
             let map = self.map.read_recursive();
-            let mut txn = ptr::null_mut();
-            // SAFETY: a live environment; `txn` is filled in.
-            match checked(unsafe { raw::mdb_txn_begin(self.env, ptr::null_mut(), 0, &mut txn) }) {
-                Ok(()) => {
-                    let view = View { txn, tables: &self.tables, thread: PhantomData };
-                    let limit = self.map_lock.is_some().then_some(self.size);
-                    let mut writing = Writing { view, limit, is_ended: false };
-                    let done = work(&mut writing)?;
-                    writing.commit()?;
-                    return Ok(done);
-                }
+            match self.begin_writing() {
+                Ok(writing) => return writing.finish(work),
                 Err(Code::MAP_RESIZED) => {
                     drop(map);
                     self.enlarge()?;
@@ -251,6 +255,29 @@ impl Environment {
                 Err(code) => return Err(code.into()),
             }
         }
+    }
+
+    /// The same only if nothing has to be waited for, neither other threads nor the disk: none if there is.
+    pub fn write_at_once<T, E: From<Code>>(
+        &self,
+        work: impl FnOnce(&mut Writing<'_>) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        let Some(in_map) = &self.in_map else { return Ok(None) };
+        let Some(_alone) = in_map.write_lock.try_take().map_err(Code::from)? else { return Ok(None) };
+        let Some(_map) = self.map.try_read_recursive() else { return Ok(None) };
+        match self.begin_writing() {
+            Ok(writing) => writing.finish(work).map(Some),
+            Err(Code::MAP_RESIZED) => Ok(None),
+            Err(code) => Err(code.into()),
+        }
+    }
+
+    fn begin_writing(&self) -> Result<Writing<'_>, Code> {
+        let mut txn = ptr::null_mut();
+        // SAFETY: a live environment; `txn` is filled in.
+        checked(unsafe { raw::mdb_txn_begin(self.env, ptr::null_mut(), 0, &mut txn) })?;
+        let view = View { txn, tables: &self.tables, thread: PhantomData };
+        Ok(Writing { view, limit: self.in_map.is_some().then_some(self.size), is_ended: false })
     }
 
     /// Takes on what another process has written behind the end of this one's map.
@@ -263,9 +290,9 @@ impl Environment {
     ///
     /// A map in which changes are made only takes on the length of its file, which always has more room than the size.
     pub fn resize(&self, more: usize) -> Result<(), Code> {
-        if let Some(map_lock) = &self.map_lock {
+        if let Some(in_map) = &self.in_map {
             // Not while transactions of this process wait.
-            let alone = MapLock::take(map_lock)?;
+            let alone = MapLock::take(&in_map.map_lock)?;
             let mut file = -1;
             // SAFETY: a live environment; its file is open as long as it is.
             let file = unsafe {
@@ -308,7 +335,7 @@ impl Environment {
     pub fn has_room(&self) -> Result<bool, Code> {
         /// For the copies of pages that deleting makes.
         const KEPT: usize = 16;
-        if self.map_lock.is_some() {
+        if self.in_map.is_some() {
             // See `Writing::has_room`.
             return Ok(true);
         }

@@ -1,45 +1,26 @@
 //! Words in memory that all processes of a store share, on which threads wait for a lock to be given back.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::io;
 use std::path::Path;
-use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::folder::open_file;
-
-const WORDS: usize = 1024;
-const SIZE: usize = WORDS * size_of::<u32>();
+use super::shared::{Shared, mapped};
 
 /// The words, mapped for as long as the process lives.
-pub struct Wakeups(&'static [AtomicU32; WORDS]);
+pub struct Wakeups(&'static Words);
+
+struct Words([AtomicU32; 1024]);
+
+// SAFETY: words that are used as atomic ones only.
+unsafe impl Shared for Words {}
 
 impl Wakeups {
     /// # Errors
     /// The file cannot be made or mapped.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = open_file(path)?;
-        // Written, not only made longer: a full disk would otherwise show itself as a signal. Several processes may do so at once: what they
-        // write is what is there.
-        if file.metadata()?.size() < SIZE as u64 {
-            file.write_all(&[0; SIZE])?;
-        }
-        Self::mapped(&file)
-    }
-
-    fn mapped(file: &File) -> io::Result<Self> {
-        // SAFETY: a mapping of this size, of a file that has it; nobody makes it shorter.
-        let address = unsafe {
-            libc::mmap(ptr::null_mut(), SIZE, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file.as_raw_fd(), 0)
-        };
-        if address == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: as above; never unmapped; all processes use it as atomic words.
-        Ok(Self(unsafe { &*address.cast() }))
+        mapped(&open_file(path)?).map(Self)
     }
 
     /// The word of a lock. Locks can share one: a thread that is woken looks again.
@@ -48,7 +29,8 @@ impl Wakeups {
         let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
-        &self.0[(hash ^ (hash >> 32)) as usize % WORDS]
+        let words = &self.0.0;
+        &words[(hash ^ (hash >> 32)) as usize % words.len()]
     }
 
     /// What to give to `wait`, taken before one looks whether there is anything to wait for.

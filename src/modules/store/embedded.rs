@@ -13,12 +13,15 @@ use crate::cpython::{
 use crate::ffi::python as py;
 use crate::httpd::Mpm;
 use crate::process::fork;
-use crate::store::{self, Check, Encoding, Engine, Namespace, StoreError, Write};
+use crate::store::{self, Check, Encoding, Engine, Namespace, StoreError, Waiting, Write};
 
 use super::{full_name, milliseconds, place, raised};
 
 /// Values of about this length are read without memory of their own.
 const SHORT: usize = 256;
+
+/// Changes of so many bytes take less time than letting the GIL go and taking it again.
+const SMALL: usize = 4096;
 
 /// A store in a folder, as this interpreter uses it.
 pub struct Embedded {
@@ -70,6 +73,23 @@ impl Embedded {
         attached.detach(|| work(engine)).map_err(|error| raised(attached, &error))
     }
 
+    /// Runs a change of so many bytes. Not detached if it is small and nothing has to be waited for: with many threads that change something,
+    /// handing over the GIL would take most of the time.
+    fn change<T>(
+        &self,
+        attached: Attached<'_>,
+        size: usize,
+        work: impl Fn(&Engine, Waiting) -> Result<T, StoreError> + UsedDetached,
+    ) -> Result<T, Raised> {
+        if size <= SMALL {
+            match work(self.engine(attached)?, Waiting::Refused) {
+                Err(StoreError::WouldWait) => {}
+                outcome => return outcome.map_err(|error| raised(attached, &error)),
+            }
+        }
+        self.run(attached, move |engine| work(engine, Waiting::Allowed))
+    }
+
     /// The value of a name, as bytes. Not detached: it takes about as long.
     fn stored(&self, attached: Attached<'_>, name: &[u8]) -> Result<Option<SmallVec<[u8; SHORT]>>, Raised> {
         let found = self.engine(attached)?.get(name, |value| value.map(SmallVec::from_slice));
@@ -84,7 +104,7 @@ impl Embedded {
     fn put(&self, key: &Object<'_>, value: &Object<'_>, ttl: u64) -> Result<(), Raised> {
         let name = full_name(key, ENTRY)?;
         let value = store::encode(&self.encoding, value)?;
-        self.run(key.attached(), |engine| engine.set(&name, &value, ttl))
+        self.change(key.attached(), value.len(), |engine, waiting| engine.set(&name, &value, ttl, waiting))
     }
 }
 
@@ -251,7 +271,7 @@ fn incr<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, 
         return Err(Raised::type_error(attached, format!("what is added is an int, not {}", by.type_name())));
     }
     let (by, ttl) = (by.to_i64()?, milliseconds(arguments.get(2).as_ref())?);
-    Object::int(attached, this.run(attached, |engine| engine.add(&name, by, ttl))?)
+    Object::int(attached, this.change(attached, 0, |engine, waiting| engine.add(&name, by, ttl, waiting))?)
 }
 
 fn bytes_or_none<'i>(attached: Attached<'i>, bytes: Option<&[u8]>) -> Result<Object<'i>, Raised> {
@@ -297,7 +317,9 @@ fn commit<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>
         let [name, value, ttl] = <[Object<'_>; 3]>::try_from(write.items()?).map_err(|_| not_pairs())?;
         writes.push(Write { name: name_of(&name)?, value: optional_bytes(&value)?, ttl: milliseconds(Some(&ttl))? });
     }
-    Ok(Object::bool(attached, this.run(attached, |engine| engine.commit(&checks, &writes))?))
+    let size = writes.iter().map(|write| write.name.len() + write.value.as_ref().map_or(0, Vec::len)).sum();
+    let is_done = this.change(attached, size, |engine, waiting| engine.commit(&checks, &writes, waiting))?;
+    Ok(Object::bool(attached, is_done))
 }
 
 fn scan<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, Raised> {
@@ -381,6 +403,7 @@ fn rate<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>, 
     if per == 0 {
         return Err(Raised::value_error(attached, "per is None: write a number of seconds"));
     }
-    let left = this.run(attached, |engine| engine.rate(&name, limit, per))?;
+    let size = limit * size_of::<u64>();
+    let left = this.change(attached, size, |engine, waiting| engine.rate(&name, limit, per, waiting))?;
     Object::float(attached, left as f64 / 1000.0)
 }

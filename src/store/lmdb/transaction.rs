@@ -191,10 +191,13 @@ impl Writing<'_> {
         Ok(used <= limit)
     }
 
-    pub(super) fn commit(mut self) -> Result<(), Code> {
+    /// Runs `work` and keeps what it has changed, unless it gives an error.
+    pub(super) fn finish<T, E: From<Code>>(mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let done = work(&mut self)?;
         self.is_ended = true;
         // SAFETY: a live write transaction, which this ends, also when it fails.
-        checked(unsafe { raw::mdb_txn_commit(self.view.txn) })
+        checked(unsafe { raw::mdb_txn_commit(self.view.txn) })?;
+        Ok(done)
     }
 }
 

@@ -146,6 +146,64 @@ fn a_forked_process_keeps_no_lock_of_the_map() {
     assert_eq!(run(&server, "fill"), "{0}");
 }
 
+/// A thread that waits for a change of another process lets those of its interpreter run; what that process had is free when it is killed.
+#[test]
+fn a_change_of_another_process_is_waited_for_detached() {
+    let memory = InMemory::new();
+    let source = r#"
+        import ctypes, glob, mmap, os, signal, threading, time
+        from mod_python import store
+
+        s = store.open("small")
+
+        def hold(path, told):
+            with open(path, "r+b") as file:
+                memory = mmap.mmap(file.fileno(), 0)
+            # Behind the word that says that it was made
+            mutex = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + 8
+            if ctypes.CDLL(None).pthread_mutex_lock(ctypes.c_void_p(mutex)) == 0:
+                os.write(told, b".")
+                signal.pause()
+
+        def held(req):
+            s["key"] = 0
+            [path] = glob.glob(f"{req.args}/writemap/write")
+            read, told = os.pipe()
+            child = os.fork()
+            if not child:
+                try:
+                    hold(path, told)
+                finally:
+                    os._exit(1)
+            try:
+                assert os.read(read, 1) == b"."
+                began = threading.Event()
+
+                def change():
+                    began.set()
+                    s["key"] = 1
+
+                thread = threading.Thread(target=change)
+                thread.start()
+                began.wait()
+                while True:
+                    time.sleep(0.001)
+                    with open(f"/proc/self/task/{thread.native_id}/stat") as file:
+                        if file.read().rpartition(")")[2].split()[0] == "S":
+                            break
+                before = s["key"]
+            finally:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            thread.join()
+            return before, s["key"], s.incr("key")
+    "#;
+    let server = program(Mpm::Event, source).children(1).config(memory.directive("small", "size=2M"));
+    let server = server.config("PythonInterpreter main_interpreter").start();
+    let path = format!("held?{}", memory.0.display());
+    assert_eq!(run(&server, &path), "(0, 1, 2)");
+}
+
 #[test]
 fn a_folder_that_is_not_in_memory_stops_the_start() {
     let failed = Httpd::new(Mpm::Event).config("PythonStore a /proc/sys writemap=on").start_fails();
