@@ -16,6 +16,9 @@ pub const HANDLER: &CStr = c"python-application";
 
 const DIRECTIVE: &str = "PythonApplication";
 
+/// What the file name of a request begins with whose application is no file.
+pub const NO_FILE: &[u8] = b"python:";
+
 /// The object that is taken where a target names none.
 const OBJECT: &str = "application";
 
@@ -37,6 +40,8 @@ pub struct Application<'p> {
     pub options: Options<'p>,
     /// The prefix of the URL's path, without a slash at its end; none for one that a section names.
     pub prefix: Option<&'p [u8]>,
+    /// The name of the file that its requests have. What stands for a module has no extension, by which other modules would choose a type.
+    pub file: &'p CStr,
     /// `HANDLER`, as a string of its own: by its address httpd's record of a request says which application it is for.
     pub name: &'p CStr,
 }
@@ -198,7 +203,11 @@ impl<'a> Target<'a> {
             )),
         };
         let name = pool.c_string(HANDLER.to_bytes());
-        pool.value(Application { handler, source, options, prefix, name })
+        let file = match source {
+            Source::File(file) | Source::Script(file) => file,
+            Source::Module => pool.c_string(&[NO_FILE, self.text.replace('.', "/").as_bytes()].concat()),
+        };
+        pool.value(Application { handler, source, options, prefix, file, name })
     }
 }
 

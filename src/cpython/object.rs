@@ -323,8 +323,8 @@ impl<'i> Object<'i> {
     pub fn to_c_str(&self) -> Result<Option<&CStr>, Raised> {
         let bytes = if self.is_str() { self.to_utf8()?.as_bytes() } else { self.to_bytes()? };
         // SAFETY: CPython keeps a NUL behind the bytes of either (unicodeobject.h, bytesobject.h).
-        let with_nul = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len() + 1) };
-        Ok(CStr::from_bytes_with_nul(with_nul).ok())
+        let text = unsafe { CStr::from_ptr(bytes.as_ptr().cast()) };
+        Ok((text.count_bytes() == bytes.len()).then_some(text))
     }
 
     /// `str(self)`; if that fails, a text that says so.
@@ -470,6 +470,24 @@ impl<'i> Object<'i> {
         }
     }
 
+    /// The same for a `dict`, as a subclass would not do it.
+    pub fn set_dict_item(&self, key: &Object<'i>, value: &Object<'i>) -> Result<(), Raised> {
+        // SAFETY: attached; CPython refuses what is no dict.
+        match unsafe { py::PyDict_SetItem(self.as_ptr(), key.as_ptr(), value.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(Raised::set(self.attached)),
+        }
+    }
+
+    /// Takes a key that is there out of a `dict`.
+    pub fn delete_dict_item(&self, key: &Object<'i>) -> Result<(), Raised> {
+        // SAFETY: attached; CPython refuses what is no dict.
+        match unsafe { py::PyDict_DelItem(self.as_ptr(), key.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(Raised::set(self.attached)),
+        }
+    }
+
     /// The value under a key of a `dict`, if there is one.
     ///
     /// # Errors
@@ -498,6 +516,12 @@ impl<'i> Object<'i> {
 
     /// The items of any iterable.
     pub fn items(&self) -> Result<Vec<Object<'i>>, Raised> {
+        if self.is_exact_tuple() {
+            let mut items = Vec::new();
+            items.try_reserve_exact(self.tuple_length()).map_err(|_| Raised::memory_error(self.attached))?;
+            items.extend((0..self.tuple_length()).map(|index| self.tuple_item(index)));
+            return Ok(items);
+        }
         // SAFETY: attached.
         let iterator = unsafe { Object::owned(self.attached, py::PyObject_GetIter(self.as_ptr()))? };
         let mut items = Vec::new();
@@ -515,6 +539,22 @@ impl<'i> Object<'i> {
             items.try_reserve(1).map_err(|_| Raised::memory_error(self.attached))?;
             items.push(item);
         }
+    }
+
+    /// The items of an object that is exactly a tuple, and has so many.
+    pub fn exact_tuple<const N: usize>(&self) -> Option<[Object<'i>; N]> {
+        let is_one = self.is_exact_tuple() && self.tuple_length() == N;
+        is_one.then(|| std::array::from_fn(|index| self.tuple_item(index)))
+    }
+
+    fn tuple_length(&self) -> usize {
+        // SAFETY: attached; the callers have a tuple.
+        unsafe { py::PyTuple_GET_SIZE(self.as_ptr()) as usize }
+    }
+
+    fn tuple_item(&self, index: usize) -> Object<'i> {
+        // SAFETY: attached; the callers have a tuple, which has such an item for good.
+        unsafe { Object::borrowed(self.attached, py::PyTuple_GET_ITEM(self.as_ptr(), index as isize)) }
     }
 
     /// Imports a module by its dotted name.

@@ -99,6 +99,18 @@ impl<'p> Table<'p> {
         unsafe { raw::apr_table_add(self.as_ptr(), key.as_ptr(), value.as_ptr()) }
     }
 
+    /// The same for a key and a value that are in the table's pool, or live longer. They are not copied.
+    pub fn set_pooled(self, key: &'p CStr, value: &'p CStr) {
+        // SAFETY: the table is alive, and both live as long.
+        unsafe { raw::apr_table_setn(self.as_ptr(), key.as_ptr(), value.as_ptr()) }
+    }
+
+    /// As `set_pooled`, for a value beside those under the key.
+    pub fn add_pooled(self, key: &'p CStr, value: &'p CStr) {
+        // SAFETY: as above.
+        unsafe { raw::apr_table_addn(self.as_ptr(), key.as_ptr(), value.as_ptr()) }
+    }
+
     pub fn unset(self, key: &CStr) {
         // SAFETY: the table is alive.
         unsafe { raw::apr_table_unset(self.as_ptr(), key.as_ptr()) }

@@ -1,6 +1,8 @@
 //! The variables of a request as an application gets them, read from httpd's records as they are: no table is filled, and nothing is
 //! copied that is a string of httpd's already.
 
+use smallvec::SmallVec;
+
 use crate::ffi::httpd as raw;
 
 use super::{Request, bytes_at, field};
@@ -48,6 +50,39 @@ known! {
     ServerSignature "SERVER_SIGNATURE",
 }
 
+impl Known {
+    /// Whether one request mostly has the value of the one before: it is about the server, or the client.
+    pub fn is_often_the_same(self) -> bool {
+        match self {
+            Self::AuthType
+            | Self::ContextDocumentRoot
+            | Self::ContextPrefix
+            | Self::DocumentRoot
+            | Self::RemoteAddr
+            | Self::RequestMethod
+            | Self::RequestScheme
+            | Self::ScriptFilename
+            | Self::ScriptName
+            | Self::ServerAddr
+            | Self::ServerAdmin
+            | Self::ServerName
+            | Self::ServerPort
+            | Self::ServerProtocol
+            | Self::ServerSignature => true,
+            Self::ContentLength
+            | Self::ContentType
+            | Self::PathInfo
+            | Self::QueryString
+            | Self::RedirectQueryString
+            | Self::RedirectUrl
+            | Self::RemoteHost
+            | Self::RemotePort
+            | Self::RemoteUser
+            | Self::RequestUri => false,
+        }
+    }
+}
+
 /// What a variable is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name<'r> {
@@ -70,14 +105,14 @@ pub struct Passed {
 /// The variables of a request.
 pub struct Variables<'r> {
     /// Those of headers first, then those of the environment, which do not replace them, then the known ones, which replace any.
-    pub all: Vec<(Name<'r>, &'r [u8])>,
+    pub all: SmallVec<[(Name<'r>, &'r [u8]); 32]>,
     pub is_https: bool,
 }
 
 impl<'r> Variables<'r> {
     /// Reads them. Looks the client's name up where `HostnameLookups` asks for it, and so may block.
     pub fn of(request: Request<'r>, script_name: &'r [u8], path_info: &'r [u8], passed: Passed) -> Self {
-        let mut this = Self { all: Vec::with_capacity(40), is_https: false };
+        let mut this = Self { all: SmallVec::new(), is_https: false };
         this.add_headers(request, passed);
         this.add_environment(request);
         this.add_connection(request);

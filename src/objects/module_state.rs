@@ -243,6 +243,7 @@ impl Exceptions {
 }
 
 /// Data of one interpreter that its threads share. Python must not be called while it is used: other threads wait for it while attached.
+#[derive(Default)]
 pub struct Locked<T>(Mutex<T>);
 
 impl<T> RefUnwindSafe for Locked<T> {}

@@ -3,11 +3,22 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
+use std::fmt::{self, Display};
 
 use crate::cpython::{Attached, Object, Raised};
 use crate::ffi::httpd as raw;
 use crate::httpd::{Address, Pool, bytes_at};
 use crate::process::memory::{self, NoMemory};
+
+/// A text of httpd's in a message.
+#[derive(Clone, Copy)]
+pub struct Shown<'a>(pub &'a CStr);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_string_lossy())
+    }
+}
 
 /// A string of httpd for Python; None if it is missing.
 pub fn from_httpd<'i>(attached: Attached<'i>, bytes: Option<&[u8]>) -> Result<Object<'i>, Raised> {
@@ -54,18 +65,18 @@ pub fn address<'i>(attached: Attached<'i>, address: Option<Address>) -> Result<O
 ///
 /// # Errors
 /// `TypeError` for other types and for text outside of Latin-1, `ValueError` for an embedded NUL.
-pub fn to_httpd<'v>(value: &'v Object<'_>, name: &str) -> Result<Cow<'v, CStr>, Raised> {
+pub fn to_httpd<'v>(value: &'v Object<'_>, name: impl Display) -> Result<Cow<'v, CStr>, Raised> {
     encoded(value, name, Reading::Utf8, Outside::Refused)
 }
 
 /// The same for a value, which may be any text: text outside of Latin-1 is encoded as UTF-8, with the error handler
 /// `surrogateescape`.
-pub fn value_to_httpd<'v>(value: &'v Object<'_>, name: &str) -> Result<Cow<'v, CStr>, Raised> {
+pub fn value_to_httpd<'v>(value: &'v Object<'_>, name: impl Display) -> Result<Cow<'v, CStr>, Raised> {
     encoded(value, name, Reading::Utf8, Outside::Utf8)
 }
 
 /// The same for a text that is always decoded as Latin-1: a user's name.
-pub fn latin1_to_httpd<'v>(value: &'v Object<'_>, name: &str) -> Result<Cow<'v, CStr>, Raised> {
+pub fn latin1_to_httpd<'v>(value: &'v Object<'_>, name: impl Display) -> Result<Cow<'v, CStr>, Raised> {
     encoded(value, name, Reading::Latin1, Outside::Refused)
 }
 
@@ -73,7 +84,7 @@ pub fn latin1_to_httpd<'v>(value: &'v Object<'_>, name: &str) -> Result<Cow<'v, 
 ///
 /// # Errors
 /// `TypeError` for other types, `ValueError` for an embedded NUL.
-pub fn path_to_httpd<'v>(value: &'v Object<'_>, name: &str) -> Result<Cow<'v, CStr>, Raised> {
+pub fn path_to_httpd<'v>(value: &'v Object<'_>, name: impl Display) -> Result<Cow<'v, CStr>, Raised> {
     let attached = value.attached();
     if value.is_bytes() {
         return borrowed(value, name);
@@ -118,7 +129,7 @@ pub fn room(attached: Attached<'_>, pool: Pool<'_>, size: usize) -> Result<(), R
 }
 
 /// Refuses line breaks in a header.
-pub fn one_line(attached: Attached<'_>, text: &[u8], name: &str) -> Result<(), Raised> {
+pub fn one_line(attached: Attached<'_>, text: &[u8], name: impl Display) -> Result<(), Raised> {
     match text.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
         true => Err(Raised::value_error(attached, format!("{name}: a line break would end the header"))),
         false => Ok(()),
@@ -126,9 +137,9 @@ pub fn one_line(attached: Attached<'_>, text: &[u8], name: &str) -> Result<(), R
 }
 
 /// Refuses characters that cannot be sent in a header: httpd would not send the response.
-pub fn header_value(attached: Attached<'_>, text: &[u8], name: &str) -> Result<(), Raised> {
+pub fn header_value(attached: Attached<'_>, text: &[u8], name: impl Display) -> Result<(), Raised> {
     let Some(byte) = control_character(text) else { return Ok(()) };
-    one_line(attached, text, name)?;
+    one_line(attached, text, &name)?;
     let message = format!("{name}: the control character \\x{byte:02x} cannot be sent in a header");
     Err(Raised::value_error(attached, message))
 }
@@ -159,7 +170,22 @@ fn has_control(bytes: u64) -> bool {
 
 /// Whether a text is a token (RFC 9110, 5.6.2), as the names of headers and of methods are.
 pub fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+    const MARKS: &[u8] = b"!#$%&'*+-.^_`|~";
+    const IS_PART: [bool; 256] = {
+        let mut parts = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            parts[byte] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let mut mark = 0;
+        while mark < MARKS.len() {
+            parts[MARKS[mark] as usize] = true;
+            mark += 1;
+        }
+        parts
+    };
+    !text.is_empty() && text.iter().all(|byte| IS_PART[usize::from(*byte)])
 }
 
 /// How a text is decoded when it is read back.
@@ -176,7 +202,12 @@ enum Outside {
     Utf8,
 }
 
-fn encoded<'v>(value: &'v Object<'_>, name: &str, reading: Reading, outside: Outside) -> Result<Cow<'v, CStr>, Raised> {
+fn encoded<'v>(
+    value: &'v Object<'_>,
+    name: impl Display,
+    reading: Reading,
+    outside: Outside,
+) -> Result<Cow<'v, CStr>, Raised> {
     let attached = value.attached();
     if value.is_bytes() {
         return borrowed(value, name);
@@ -211,11 +242,11 @@ fn latin1(text: &str) -> Result<Option<Vec<u8>>, NoMemory> {
 }
 
 /// The UTF-8 of a `str`, or the content of a `bytes`, without copying.
-fn borrowed<'v>(value: &'v Object<'_>, name: &str) -> Result<Cow<'v, CStr>, Raised> {
+fn borrowed<'v>(value: &'v Object<'_>, name: impl Display) -> Result<Cow<'v, CStr>, Raised> {
     value.to_c_str()?.map(Cow::Borrowed).ok_or_else(|| embedded_nul(value.attached(), name))
 }
 
-fn owned<'v>(attached: Attached<'_>, bytes: &[u8], name: &str) -> Result<Cow<'v, CStr>, Raised> {
+fn owned<'v>(attached: Attached<'_>, bytes: &[u8], name: impl Display) -> Result<Cow<'v, CStr>, Raised> {
     match memory::c_string(bytes) {
         Ok(Some(text)) => Ok(Cow::Owned(text)),
         Ok(None) => Err(embedded_nul(attached, name)),
@@ -224,7 +255,7 @@ fn owned<'v>(attached: Attached<'_>, bytes: &[u8], name: &str) -> Result<Cow<'v,
 }
 
 #[cold]
-fn embedded_nul(attached: Attached<'_>, name: &str) -> Raised {
+fn embedded_nul(attached: Attached<'_>, name: impl Display) -> Raised {
     Raised::value_error(attached, format!("{name}: embedded null character"))
 }
 

@@ -25,9 +25,6 @@ use super::outcome::{Answer, Outcome};
 use super::report::{self, Failure};
 use super::resolve::{self, Lookup};
 
-/// What the file name of a request begins with whose application is no file.
-const NO_FILE: &[u8] = b"python:";
-
 /// A hook of httpd's that maps requests, decided before anything is set up, since httpd calls it for every request.
 ///
 /// # Safety
@@ -73,7 +70,7 @@ pub unsafe extern "C" fn map_to_storage(request: *mut raw::request_rec) -> c_int
                 mount.map(request);
             }
             let is_ours = request.handler() == Some(application::HANDLER.to_bytes());
-            let has_no_file = request.filename().is_some_and(|name| name.starts_with(NO_FILE));
+            let has_no_file = request.filename().is_some_and(|name| name.starts_with(application::NO_FILE));
             if is_ours && has_no_file { Status::OK } else { Status::DECLINED }
         })
     }
@@ -220,23 +217,16 @@ impl Mount<'_> {
     fn map(&self, request: Request<'_>) {
         let pool = request.pool();
         let path = request.uri().unwrap_or_default();
-        set_field!(request, filename, pool.c_string(&self.filename()).as_ptr().cast_mut());
+        set_field!(request, filename, pool.c_string(self.application.file.to_bytes()).as_ptr().cast_mut());
         set_field!(request, canonical_filename, field!(request, filename));
         set_field!(request, path_info, pool.c_string(&path[self.script_name.min(path.len())..]).as_ptr().cast_mut());
         set_handler(request, self.application);
     }
 
-    /// The name of the application's file. What stands for a module has no extension, by which other modules would choose a type.
-    fn filename(&self) -> Vec<u8> {
-        match self.application.source {
-            Source::File(file) | Source::Script(file) => file.to_bytes().to_vec(),
-            Source::Module => [NO_FILE, self.application.handler.text.replace('.', "/").as_bytes()].concat(),
-        }
-    }
-
     /// Whether the request was mapped to the application.
     fn is_mapped(&self, request: Request<'_>) -> bool {
-        !matches!(self.application.source, Source::Script(_)) && request.filename() == Some(&self.filename()[..])
+        !matches!(self.application.source, Source::Script(_))
+            && request.filename() == Some(self.application.file.to_bytes())
     }
 
     /// Whether an Alias has the request, for less of its URL than the application has.

@@ -40,6 +40,7 @@ fn application<'p>(script: &Script<'p>, object: &'p str, fingerprint: u64, pool:
     pool.value(Application {
         handler,
         source: Source::Script(script.path),
+        file: script.path,
         options: Default::default(),
         prefix: None,
         name: crate::config::wsgi::HANDLER,

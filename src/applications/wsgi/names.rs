@@ -1,6 +1,6 @@
 //! The keys of environs, made once in an interpreter; and what its environs have in common.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::cpython::{Attached, Kept, Object, Raised};
 use crate::ffi::python as py;
@@ -86,10 +86,12 @@ pub struct Names {
     /// `mod_python._wsgi.FileWrapper`
     file_wrapper: Kept,
     /// Of `HEADERS`, as they are written and in lower case.
-    headers: HashMap<Box<[u8]>, Kept>,
-    others: Locked<HashMap<Box<[u8]>, Kept>>,
+    headers: FxHashMap<Box<[u8]>, Kept>,
+    others: Locked<FxHashMap<Box<[u8]>, Kept>>,
+    /// The latest value of each variable that is often the same.
+    values: Locked<[Option<Kept>; Known::NAMES.len()]>,
     /// The environ of each application as far as it is the same for all requests.
-    templates: Locked<HashMap<u64, Kept>>,
+    templates: Locked<FxHashMap<u64, Kept>>,
 }
 
 impl std::panic::RefUnwindSafe for Names {}
@@ -122,8 +124,9 @@ impl Names {
             file_wrapper: library.attribute(c"FileWrapper")?.keep(),
             library: library.keep(),
             headers: headers(attached)?,
-            others: Locked::new(HashMap::new()),
-            templates: Locked::new(HashMap::new()),
+            others: Locked::default(),
+            values: Locked::new([const { None }; Known::NAMES.len()]),
+            templates: Locked::default(),
         })
     }
 
@@ -141,11 +144,31 @@ impl Names {
         }
     }
 
+    /// The value of a variable, which is that of the latest request if it is the same.
+    pub fn value<'i>(&self, attached: Attached<'i>, name: Known, value: &[u8]) -> Result<Object<'i>, Raised> {
+        let place = name as usize;
+        // SAFETY: made in this interpreter.
+        let latest = self.values.with(|values| values[place].as_ref().map(|kept| unsafe { kept.get(attached) }));
+        if let Some(latest) = latest.filter(|latest| latest.to_utf8().is_ok_and(|latest| latest.as_bytes() == value)) {
+            return Ok(latest);
+        }
+        let made = Object::latin1(attached, value)?;
+        // The UTF-8 of others could be the Latin-1 of another value.
+        if value.is_ascii() {
+            let kept = made.clone().keep();
+            if let Some(before) = self.values.with(|values| values[place].replace(kept)) {
+                // SAFETY: made in this interpreter.
+                unsafe { before.release(attached) };
+            }
+        }
+        Ok(made)
+    }
+
     /// Sets a value of an environ.
     pub fn set<'i>(&self, environ: &Object<'i>, key: Own, value: &Object<'i>) -> Result<(), Raised> {
         // SAFETY: made in this interpreter.
         let key = unsafe { self.own[key as usize].get(environ.attached()) };
-        environ.set_item(&key, value)
+        environ.set_dict_item(&key, value)
     }
 
     pub fn scheme<'i>(&self, attached: Attached<'i>, is_https: bool) -> Object<'i> {
@@ -182,8 +205,8 @@ impl Names {
 }
 
 /// The keys for the headers that are kept.
-fn headers(attached: Attached<'_>) -> Result<HashMap<Box<[u8]>, Kept>, Raised> {
-    let mut keys = HashMap::with_capacity(2 * HEADERS.len());
+fn headers(attached: Attached<'_>) -> Result<FxHashMap<Box<[u8]>, Kept>, Raised> {
+    let mut keys = FxHashMap::default();
     for name in HEADERS {
         for written in [name.to_owned(), name.to_ascii_lowercase()] {
             let key = interned(attached, &variable_of_header(written.as_bytes()))?;
@@ -195,7 +218,7 @@ fn headers(attached: Attached<'_>) -> Result<HashMap<Box<[u8]>, Kept>, Raised> {
 
 /// The key for a variable of that name, kept if there is room for it.
 fn kept<'i>(
-    names: &Locked<HashMap<Box<[u8]>, Kept>>,
+    names: &Locked<FxHashMap<Box<[u8]>, Kept>>,
     attached: Attached<'i>,
     name: &[u8],
 ) -> Result<Object<'i>, Raised> {

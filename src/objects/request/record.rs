@@ -1,6 +1,7 @@
 //! This module's record of a request, in httpd's `request_config`: the data that the request's Python objects share.
 
 use std::cell::{RefCell, RefMut};
+use std::ffi::CStr;
 use std::ops::{Deref, DerefMut};
 use std::panic::RefUnwindSafe;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ impl RefUnwindSafe for RequestRecord {}
 
 /// The state of a request that is not in httpd's record; one for each request, whatever interpreters it uses.
 ///
-/// Borrowed configuration in it may be used while the handle is valid.
+/// What is borrowed in it, of the configuration or of the request, may be used while the handle is valid.
 #[derive(Default)]
 pub struct RequestState {
     /// The response body; taken out while it is used.
@@ -54,6 +55,8 @@ pub struct RequestState {
     pub is_content_type_set: bool,
     /// Bytes that Python has written.
     pub queued: u64,
+    /// The names of the headers that `start_response` has set, which another call replaces. They live in the request's pool.
+    pub started_headers: Vec<&'static CStr>,
     /// Python filters of this request that run now.
     pub filters_running: u32,
     /// What is written is passed to httpd's filters at once: other code writes to them too before the callback ends.
@@ -74,8 +77,6 @@ pub struct Extras {
     pub body: BodyReader,
     /// The body is being read.
     pub is_reading: bool,
-    /// The headers that `wsgi_start_response` has set, which another call replaces.
-    pub started_headers: Vec<std::ffi::CString>,
     /// While a tag in a page runs: the filter to which what is written to the request is redirected.
     pub page: Option<(&'static Interpreter, Kept)>,
     /// Functions that run when the request ends, the last one first.

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 use std::ffi::CStr;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use smallvec::SmallVec;
 
 use crate::config::{DirectoryConfig, Section};
 use crate::cpython::{Arguments, Attached, Object, Raised};
@@ -13,6 +16,9 @@ use crate::objects::request::{RequestInUse, This, current_request};
 use crate::objects::table::headers::is_length;
 use crate::objects::text::{self, is_token};
 use crate::objects::wsgi::running::{self, Split};
+
+/// So many headers take no memory of their own.
+const FEW: usize = 8;
 
 const BASE_OPTION: &str = "mod_python.wsgi.base_uri";
 
@@ -214,12 +220,13 @@ pub fn start_response<'i>(
         let message = format!("start_response(): {} is no final status: the client would go on waiting", status.0);
         return Err(Raised::value_error(attached, message));
     }
-    let mut pairs = Vec::new();
-    for item in headers.items()? {
+    let mut pairs = SmallVec::<[_; FEW]>::new();
+    for item in headers.iterate()? {
+        let item = item?;
         if !item.is_exact_tuple() {
             return wrong("each header must be a tuple", &item);
         }
-        let Ok([name, value]) = <[_; 2]>::try_from(item.items()?) else {
+        let Some([name, value]) = item.exact_tuple() else {
             return wrong("each header must be a tuple of name and value", &item);
         };
         for (part, what) in
@@ -231,19 +238,13 @@ pub fn start_response<'i>(
         }
         pairs.push((name, value));
     }
-    let fields: Vec<_> = pairs.iter().map(|(name, value)| header(attached, name, value)).collect::<Result<_, _>>()?;
-    if hop_by_hop == HopByHop::Refused {
-        if let Some((name, _)) = fields.iter().find(|(name, _)| is_hop_by_hop(name.to_bytes())) {
-            let message = format!(
-                "start_response(): the header {} is the server's to set (PEP 3333): leave it out",
-                name.to_string_lossy()
-            );
-            return Err(Raised::value_error(attached, message));
-        }
+    let mut fields = SmallVec::<[_; FEW]>::new();
+    for (name, value) in &pairs {
+        fields.push(Field::read(attached, name, value, hop_by_hop)?);
     }
     let in_use = this.enter(attached)?;
-    let size = fields.iter().fold(line.count_bytes(), |size, (name, value)| {
-        size.saturating_add(name.count_bytes()).saturating_add(value.count_bytes())
+    let size = fields.iter().fold(line.count_bytes(), |size, field| {
+        size.saturating_add(field.name.count_bytes()).saturating_add(field.value.count_bytes())
     });
     text::room(attached, in_use.request().pool(), size)?;
     start(in_use.request(), &mut in_use.state(), status, &line, &fields);
@@ -252,50 +253,91 @@ pub fn start_response<'i>(
 
 /// Sets status and headers, and removes those that an earlier call has set.
 fn start(request: Request<'_>, state: &mut RequestState, status: HttpStatus, line: &CStr, fields: &[Field<'_>]) {
-    for name in std::mem::take(&mut state.extras().started_headers) {
-        match name.to_bytes().eq_ignore_ascii_case(b"Content-Type") {
-            true => set_field!(request, content_type, std::ptr::null()),
-            false => request.headers_out().unset(&name),
+    let pool = request.pool();
+    for name in std::mem::take(&mut state.started_headers) {
+        match Kind::of(name.to_bytes()) {
+            Kind::ContentType => set_field!(request, content_type, std::ptr::null()),
+            Kind::ContentLength | Kind::Other => request.headers_out().unset(name),
         }
     }
-    let line = request.pool().c_string(line.to_bytes());
+    let line = pool.c_string(line.to_bytes());
     // Without the number httpd would drop the line.
     set_field!(request, status, status.0);
     set_field!(request, status_line, line.as_ptr());
-    for (name, value) in fields {
-        if name.to_bytes().eq_ignore_ascii_case(b"Content-Type") {
+    state.started_headers.reserve_exact(fields.len());
+    for Field { name, value, kind } in fields {
+        let name = pool.c_string(name.to_bytes());
+        match kind {
             // httpd sends its own field, and chooses filters by it.
-            request.set_content_type(value);
-        } else if name.to_bytes().eq_ignore_ascii_case(b"Content-Length") {
-            request.headers_out().set(name, value);
-        } else {
-            request.headers_out().add(name, value);
+            Kind::ContentType => request.set_content_type(value),
+            Kind::ContentLength => request.headers_out().set_pooled(name, pool.c_string(value.to_bytes())),
+            Kind::Other => request.headers_out().add_pooled(name, pool.c_string(value.to_bytes())),
         }
-        state.extras().started_headers.push(name.clone().into_owned());
+        // SAFETY: as `RequestState` says, it is used only while the request is valid.
+        state.started_headers.push(unsafe { mem::transmute::<&CStr, &'static CStr>(name) });
     }
 }
 
-/// The name and the value of a header.
-type Field<'v> = (Cow<'v, CStr>, Cow<'v, CStr>);
+/// Which of httpd's ways a header goes.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    ContentType,
+    ContentLength,
+    Other,
+}
+
+impl Kind {
+    fn of(name: &[u8]) -> Self {
+        match name.len() {
+            // Mostly written like this.
+            12 if name == b"Content-Type" => Self::ContentType,
+            14 if name == b"Content-Length" => Self::ContentLength,
+            12 if name.eq_ignore_ascii_case(b"Content-Type") => Self::ContentType,
+            14 if name.eq_ignore_ascii_case(b"Content-Length") => Self::ContentLength,
+            _ => Self::Other,
+        }
+    }
+}
 
 /// A header of the response, checked.
-fn header<'v>(attached: Attached<'_>, name: &'v Object<'_>, value: &'v Object<'_>) -> Result<Field<'v>, Raised> {
-    let name = text::to_httpd(name, "a header's name")?;
-    if !is_token(name.to_bytes()) {
-        let shown = name.to_string_lossy();
-        let message = format!("start_response(): {shown:?} is not the name of a header");
-        return Err(Raised::value_error(attached, message));
+struct Field<'v> {
+    name: Cow<'v, CStr>,
+    value: Cow<'v, CStr>,
+    kind: Kind,
+}
+
+impl<'v> Field<'v> {
+    fn read(
+        attached: Attached<'_>,
+        name: &'v Object<'_>,
+        value: &'v Object<'_>,
+        hop_by_hop: HopByHop,
+    ) -> Result<Self, Raised> {
+        let name = text::to_httpd(name, "a header's name")?;
+        if !is_token(name.to_bytes()) {
+            let shown = name.to_string_lossy();
+            let message = format!("start_response(): {shown:?} is not the name of a header");
+            return Err(Raised::value_error(attached, message));
+        }
+        if hop_by_hop == HopByHop::Refused && is_hop_by_hop(name.to_bytes()) {
+            let message = format!(
+                "start_response(): the header {} is the server's to set (PEP 3333): leave it out",
+                text::Shown(&name)
+            );
+            return Err(Raised::value_error(attached, message));
+        }
+        let value = text::to_httpd(value, text::Shown(&name))?;
+        text::header_value(attached, value.to_bytes(), text::Shown(&name))?;
+        let kind = Kind::of(name.to_bytes());
+        if kind == Kind::ContentLength && !is_length(value.to_bytes()) {
+            let message = format!(
+                "start_response(): Content-Length: {:?} is not a length: it must be a number of bytes, in digits",
+                value.to_string_lossy()
+            );
+            return Err(Raised::value_error(attached, message));
+        }
+        Ok(Self { name, value, kind })
     }
-    let value = text::to_httpd(value, &name.to_string_lossy())?;
-    text::header_value(attached, value.to_bytes(), &name.to_string_lossy())?;
-    if name.to_bytes().eq_ignore_ascii_case(b"Content-Length") && !is_length(value.to_bytes()) {
-        let message = format!(
-            "start_response(): Content-Length: {:?} is not a length: it must be a number of bytes, in digits",
-            value.to_string_lossy()
-        );
-        return Err(Raised::value_error(attached, message));
-    }
-    Ok((name, value))
 }
 
 /// The number at the beginning of a status line.
