@@ -92,6 +92,34 @@ fn what_the_configuration_sets_is_there() {
     assert_eq!(with_code(request, "out(environ['HTTP_X_UNDER'])").send().text(), "'3'");
 }
 
+/// An interpreter keeps values for the next request that has the same.
+#[test]
+fn values_are_those_of_the_request_whatever_was_before() {
+    let admin = |host| format!("ServerAlias also.{host}\nInclude \"${{HTDOCS}}/{host}.conf\"");
+    let server = applications(Mpm::Event)
+        .children(1)
+        .config("PythonInterpreter one")
+        // Latin-1, and UTF-8: the second is the first one's UTF-8, and no text that is the same.
+        .binary_file("a.test.conf", b"ServerAdmin \xe9@x\n")
+        .binary_file("b.test.conf", b"ServerAdmin \xc3\xa9@x\n")
+        .binary_file("c.test.conf", b"ServerAdmin e@x\n")
+        .vhost("a.test", admin("a.test"))
+        .vhost("b.test", admin("b.test"))
+        .vhost("c.test", admin("c.test"))
+        .start();
+    let code = "out(*(environ[name] for name in ('REQUEST_METHOD', 'SERVER_NAME', 'SERVER_PORT', 'SERVER_ADMIN', 'SCRIPT_NAME', 'PATH_INFO')))";
+    let port = server.port();
+    for turn in 0..3 {
+        for (host, admin) in [("a.test", "é@x"), ("b.test", "Ã©@x"), ("also.a.test", "é@x"), ("c.test", "e@x")] {
+            for method in ["GET", "POST", "PURGE"] {
+                let request = server.request(method, format!("/app/{turn}")).header("Host", format!("{host}:{port}"));
+                let expected = format!("'{method}' '{host}' '{port}' '{admin}' '/app' '/{turn}'");
+                assert_eq!(with_code(request, code).send().text(), expected);
+            }
+        }
+    }
+}
+
 #[test]
 fn any_number_of_names_leaves_the_memory_as_it_is() {
     let server = applications(Mpm::Event).children(1).start();
