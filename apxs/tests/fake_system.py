@@ -82,7 +82,7 @@ class FakeSystem:
                 path = pathlib.Path(folder, name)
                 if path.suffix != ".so" or not path.is_symlink():
                     found[str(path.relative_to(self.root))] = os.readlink(path) if path.is_symlink() else path.read_bytes()
-        return {name: what for name, what in found.items() if not name.startswith(("state/", "logs/"))}
+        return {name: what for name, what in found.items() if not name.startswith("logs/")}
 
 
 def fake_program(folder, name, text):

@@ -95,8 +95,9 @@ class Layout:
         if self.kind == "line":
             write(self.load_file, self._without())
             return f"the LoadModule line in {self.load_file}"
-        if self.kind == "debian" and os.path.lexists(self.enabled):
-            self._a2("a2dismod", "-f")
+        if self.kind == "debian":
+            # Without a trace: else a package of the module that is installed later would stay disabled, as if the administrator had chosen it
+            self._a2("a2dismod", "-f", "-p")
         os.unlink(self.load_file)
         return self.load_file
 
