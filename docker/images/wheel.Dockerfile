@@ -18,9 +18,10 @@ COPY src/ src/
 COPY python/ python/
 RUN /venv/bin/python -m build --sdist --no-isolation --outdir /made
 # The wheel comes from the source package, as pip makes one. Its tag says which C library it takes: that of this release or a later one. It is for any
-# httpd 2.4, whose interface is stable. No path of the build ends up in it.
+# httpd 2.4, whose interface is stable. No path of the build ends up in it, not even by way of what debuggers read: the build ID is a checksum of that too.
 WORKDIR /build/${BUILD}/wheel
-ENV RUSTFLAGS="--remap-path-prefix=/build/${BUILD}/wheel=/usr/src/mod_python --remap-path-prefix=/cargo=/usr/src/cargo"
+ENV RUSTFLAGS="--remap-path-prefix=/build/${BUILD}/wheel=/usr/src/mod_python --remap-path-prefix=/cargo=/usr/src/cargo" \
+    CFLAGS="-ffile-prefix-map=/build/${BUILD}/wheel=/usr/src/mod_python"
 RUN tar -xzf /made/*.tar.gz --strip-components 1 && cargo build --release --locked
 RUN MOD_PYTHON_PLATFORM_TAG=manylinux_$(ldd --version | sed -nE '1s/.* ([0-9]+)\.([0-9]+)$/\1_\2/p')_$(uname -m) \
         /venv/bin/python -m build --wheel --no-isolation --outdir /made && ls /made
