@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from matrix.command import default_bundle
+from matrix.command import default_bundle, status_of
 from matrix.docker import Docker, DockerError, Files
 from matrix.systems import SYSTEMS, Refusal
 
@@ -42,15 +42,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
-    options = parser().parse_args(arguments)
-    try:
-        return run(options)
-    except Refusal as refusal:
-        print(f"{NAME}: {refusal}", file=sys.stderr)
-        return 2
-    except DockerError as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return 1
+    return status_of(NAME, run, parser().parse_args(arguments))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from . import report
 from .application import Application
-from .docker import RUN_LABEL, Docker
+from .docker import RUN_LABEL, Docker, DockerError
 from .images import Images
 from .report import Run
 from .scheduler import Scheduler
@@ -64,13 +65,28 @@ def default_bundle() -> Path | None:
 def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     try:
-        return run(options)
-    except Refusal as refusal:
-        print(f"docker/matrix: {refusal}", file=sys.stderr)
-        return 2
+        return status_of("docker/matrix", run, options)
     except KeyboardInterrupt:
         print("docker/matrix: interrupted before anything ran.", file=sys.stderr)
         return 1
+
+
+def status_of(name: str, run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Runs a program of docker/; its exit status. What stops all of it is said in one sentence."""
+    try:
+        return run(options)
+    except Refusal as refusal:
+        words, status = refusal, 2
+    except DockerError as error:
+        words, status = error, 1
+    print(f"{name}: {words}", file=sys.stderr)
+    return status
+
+
+def check_bundle(bundle: Path | None) -> None:
+    """Raises Refusal if --ca names no file."""
+    if bundle and not bundle.is_file():
+        raise Refusal(f"--ca (by default what CARGO_HTTP_CAINFO or SSL_CERT_FILE name): there is no file {bundle}.")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -81,8 +97,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.jobs < 1:
         raise Refusal("--jobs is a number from 1 on.")
-    if options.ca and not options.ca.is_file():
-        raise Refusal(f"--ca (by default what CARGO_HTTP_CAINFO or SSL_CERT_FILE name): there is no file {options.ca}.")
+    check_bundle(options.ca)
     if bool(options.app) != bool(options.requests):
         raise Refusal("--app DIR and --requests FILE go together: what is served, and what is asked of it.")
     application = Application.load(options.app, options.requests) if options.app else None

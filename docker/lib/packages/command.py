@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from matrix.command import REPOSITORY, default_bundle
+from matrix.command import REPOSITORY, check_bundle, default_bundle, status_of
 from matrix.docker import Docker, DockerError, Files
 from matrix.images import ImageError, Images, Progress
 from matrix.systems import SYSTEMS, Refusal, System
@@ -50,20 +50,15 @@ def known() -> dict[str, System]:
 
 
 def main(kind: Kind, arguments: list[str]) -> int:
-    options = parser(kind).parse_args(arguments)
-    try:
-        return run(kind, options)
-    except Refusal as refusal:
-        print(f"{kind.command}: {refusal}", file=sys.stderr)
-        return 2
+    return status_of(kind.command, lambda options: run(kind, options), parser(kind).parse_args(arguments))
 
 
-def run(kind: Kind, options: argparse.Namespace) -> int:
+def begin(options: argparse.Namespace) -> tuple[Docker, Images, list[System]]:
+    """What makes packages, and the releases that they are for. Raises Refusal if that cannot be. SIGTERM is an interruption from here on."""
     systems = known()
     if unknown := [suite for suite in options.suites if suite not in systems]:
         raise Refusal(f"there is no release {unknown[0]}: it is one of {', '.join(systems)}.")
-    if options.ca and not options.ca.is_file():
-        raise Refusal(f"--ca (by default what CARGO_HTTP_CAINFO or SSL_CERT_FILE name): there is no file {options.ca}.")
+    check_bundle(options.ca)
     docker = Docker()
     docker.check()
     images = Images(docker, REPOSITORY, options.ca, 1)
@@ -73,11 +68,16 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
+    return docker, images, [systems[suite] for suite in options.suites or systems]
+
+
+def run(kind: Kind, options: argparse.Namespace) -> int:
+    docker, images, systems = begin(options)
     failed = []
     try:
-        for suite in options.suites or systems:
-            if not make(kind, docker, images, systems[suite], options):
-                failed.append(suite)
+        for system in systems:
+            if not make(kind, docker, images, system, options):
+                failed.append(system.suite)
     except KeyboardInterrupt:
         print(f"{kind.command}: interrupted.", file=sys.stderr)
         return 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,13 +12,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from matrix.command import REPOSITORY, default_bundle
+from matrix.command import REPOSITORY, default_bundle, status_of
 from matrix.docker import Docker, DockerError
 from matrix.images import ImageError, Images
 from matrix.systems import Refusal, System
 
 from . import deb, wheel
-from .command import EPILOG, Kind, known, take_out, try_out
+from .command import EPILOG, Kind, begin, known, take_out, try_out
 from .files import SUMS, compare, write_sums
 from .versions import date_of, version_of
 
@@ -45,37 +44,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
-    options = parser().parse_args(arguments)
-    try:
-        return run(options)
-    except Refusal as refusal:
-        print(f"docker/release: {refusal}", file=sys.stderr)
-        return 2
+    return status_of("docker/release", run, parser().parse_args(arguments))
 
 
 def run(options: argparse.Namespace) -> int:
-    systems = known()
-    if unknown := [suite for suite in options.suites if suite not in systems]:
-        raise Refusal(f"there is no release {unknown[0]}: it is one of {', '.join(systems)}.")
-    if options.ca and not options.ca.is_file():
-        raise Refusal(f"--ca (by default what CARGO_HTTP_CAINFO or SSL_CERT_FILE name): there is no file {options.ca}.")
     version = version_of(REPOSITORY)
-    docker = Docker()
-    docker.check()
-    images = Images(docker, REPOSITORY, options.ca, 1)
-    images.check_disk()
     if not is_ours(options.output):
         raise Refusal(f"--output: {options.output} is there already and is no release (it has no {SUMS}): name another folder, or empty it.")
-
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, end)
+    docker, images, systems = begin(options)
     release = Release(docker, images, version, options)
     begun = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="mod_python-release-") as work:
-            release.make([systems[suite] for suite in options.suites or systems], Path(work))
+            release.make(systems, Path(work))
     except KeyboardInterrupt:
         print(f"docker/release: interrupted; what was made is in {release.folder}.", file=sys.stderr)
         return 1
