@@ -1,5 +1,7 @@
 """docker/release without Docker: versions, checksums, the comparison of two builds, what the reports say."""
 
+import argparse
+import contextlib
 import gzip
 import io
 import subprocess
@@ -15,6 +17,8 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 sys.path.insert(0, str(HERE.parent / "image/release"))
 
 from audited import sentence
+from matrix.command import status_of
+from matrix.docker import DockerError
 from matrix.systems import Refusal
 from packages import command, deb, release, wheel
 from packages.files import compare, members, write_sums
@@ -170,13 +174,17 @@ class Reports(unittest.TestCase):
 class CommandLines(unittest.TestCase):
     def test_an_unknown_release_is_refused_with_those_that_there_are(self):
         for main in (release.main, lambda arguments: command.main(deb.KIND, arguments), lambda arguments: command.main(wheel.KIND, arguments)):
-            errors = io.StringIO()
-            kept, sys.stderr = sys.stderr, errors
-            try:
+            with contextlib.redirect_stderr(io.StringIO()) as errors:
                 self.assertEqual(main(["sarge"]), 2)
-            finally:
-                sys.stderr = kept
             self.assertIn("there is no release sarge: it is one of bookworm, trixie, forky", errors.getvalue())
+
+    def test_what_docker_does_not_do_is_a_failure_in_one_sentence(self):
+        def run(_):
+            raise DockerError("docker create: no such image")
+
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            self.assertEqual(status_of("docker/release", run, argparse.Namespace()), 1)
+        self.assertEqual(errors.getvalue(), "docker/release: docker create: no such image\n")
 
     def test_packages_are_for_the_releases_own_python(self):
         self.assertEqual({suite: system.python for suite, system in command.known().items()}, {"bookworm": "3.11", "trixie": "3.13", "forky": "3.14"})
