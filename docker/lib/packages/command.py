@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import io
 import signal
-import subprocess
 import sys
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from matrix.command import REPOSITORY, check_bundle, default_bundle, status_of
-from matrix.docker import Docker, DockerError, Files
+from matrix.docker import Docker, DockerError
 from matrix.images import ImageError, Images, Progress
 from matrix.systems import SYSTEMS, Refusal, System
 
+from .trial import run_trial, take_out
+
 EPILOG = "Exit status: 0 when all were built and work, 1 when one was not or does not, 2 when nothing can be done here."
-# What apt fetches and httpd starts, on two slow cores.
-TRIAL_LIMIT = 20 * 60
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,7 @@ def make(kind: Kind, docker: Docker, images: Images, system: System, options: ar
                 print(f"{system.suite}: {folder} has no package to try.", file=sys.stderr)
                 return False
         else:
-            names = take_out(kind, docker, kind.build(images, system, progress), folder)
+            names = take_out(docker, kind.build(images, system, progress), folder, kind.pattern)
     except (ImageError, DockerError) as error:
         print(f"{system.suite}: {error}", file=sys.stderr)
         print("\n".join(getattr(error, "output", "").splitlines()[-40:]), file=sys.stderr)
@@ -120,47 +117,17 @@ def make(kind: Kind, docker: Docker, images: Images, system: System, options: ar
     return try_out(kind, docker, system, folder, options.ca)
 
 
-def take_out(kind: Kind, docker: Docker, image: str, folder: Path) -> list[str]:
-    """Copies the packages out of the image that built them; their names."""
-    container = docker.call("create", *docker.label(), image)
-    try:
-        archive = docker.read_out(container, "/made/.")
-    finally:
-        docker.remove(container)
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(kind.pattern):
-        old.unlink()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        names = []
-        for entry in tar:
-            if file := tar.extractfile(entry):
-                name = Path(entry.name).name
-                (folder / name).write_bytes(file.read())
-                names.append(name)
-    return sorted(names)
-
-
 def try_out(kind: Kind, docker: Docker, system: System, folder: Path, ca_bundle: Path | None) -> bool:
     """Installs the package on a fresh system and uses it; says whether all went as it should."""
-    files = Files().add_folder("trial").add_tree(folder, "trial/packages").add_tree(REPOSITORY / kind.trial, "trial/program")
-    if ca_bundle:
-        # What pip fetches comes through the same proxy as everything else
-        files.add_file(ca_bundle, "trial/ca.crt")
-    container = docker.call("create", *docker.label(), "--entrypoint", "/trial/program/trial", system.base)
-    process = None
+
+    def tell(step: str) -> None:
+        print(f"{system.suite}: == {step}", flush=True)
+
     try:
-        docker.copy_in(container, "/", files)
-        process = docker.open("start", "--attach", container, stderr=subprocess.STDOUT)
-        output, _ = process.communicate(timeout=TRIAL_LIMIT)
-        status = docker.call("inspect", "--format", "{{.State.ExitCode}}", container)
-    except (DockerError, subprocess.TimeoutExpired) as error:
+        trial = run_trial(docker, system, folder, REPOSITORY / kind.trial, ca_bundle, tell)
+    except DockerError as error:
         print(f"{system.suite}: {error}", file=sys.stderr)
         return False
-    finally:
-        if process:
-            docker.forget(process)
-        docker.remove(container)
-    words = output.decode(errors="replace").splitlines()
-    for line in words if status != "0" else [line for line in words if line.startswith("== ")]:
+    for line in trial.log.splitlines():
         print(f"{system.suite}: {line}", flush=True)
-    return bool(status == "0")
+    return trial.fault is None

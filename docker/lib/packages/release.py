@@ -18,8 +18,9 @@ from matrix.images import ImageError, Images
 from matrix.systems import Refusal, System
 
 from . import deb, wheel
-from .command import EPILOG, Kind, begin, known, take_out, try_out
+from .command import EPILOG, Kind, begin, known, try_out
 from .files import SUMS, compare, write_sums
+from .trial import take_out
 from .versions import date_of, version_of
 
 DESCRIPTION = """
@@ -124,10 +125,10 @@ class Release:
         made, again = work / kind.trial / system.suite / "1", work / kind.trial / system.suite / "2"
         try:
             self.say(f"{what}: building")
-            names = take_out(kind, self.docker, kind.build(self.images, system, lambda words: None), made)
+            names = take_out(self.docker, kind.build(self.images, system, lambda words: None), made, kind.pattern)
             if self.options.check:
                 self.say(f"{what}: building it again")
-                take_out(kind, self.docker, kind.build(self.images, system, lambda words: None, 2), again)
+                take_out(self.docker, kind.build(self.images, system, lambda words: None, 2), again, kind.pattern)
         except (ImageError, DockerError) as error:
             print("\n".join(getattr(error, "output", "").splitlines()[-40:]), file=sys.stderr)
             self.failures.append(f"{what}: {error}")
