@@ -7,6 +7,7 @@ import sys
 import tarfile
 import tempfile
 import threading
+import time
 import unittest
 from contextlib import redirect_stdout
 from html.parser import HTMLParser
@@ -26,7 +27,8 @@ from matrix.scheduler import Scheduler
 from matrix.systems import MODELS, SYSTEMS, Refusal, all_cells, select
 from matrix.terminal import line
 from matrix.tests import CLIENTS, FILTERS, Reader, TestFailure, TestRun
-from matrix.work import Work
+from matrix.work import IntegrationTests, Work
+from packages.trial import Trial
 
 REPOSITORY = HERE.parents[1]
 
@@ -34,7 +36,7 @@ REPOSITORY = HERE.parents[1]
 class Selection(unittest.TestCase):
     def test_without_words_it_is_every_cell(self):
         self.assertEqual(select([]), all_cells())
-        self.assertEqual(len(all_cells()), len(SYSTEMS) * len(MODELS) * 2)
+        self.assertEqual(len(all_cells()), len(SYSTEMS) * (len(MODELS) * 2 + 1))
 
     def test_words_are_all_required_and_selections_add_up(self):
         self.assertEqual([cell.name for cell in select(["trixie event"])], ["trixie event shared", "trixie event own"])
@@ -57,9 +59,17 @@ class Selection(unittest.TestCase):
 
     def test_every_cell_that_does_not_run_has_a_reason(self):
         silent = [cell for cell in all_cells() if cell.reason]
-        self.assertEqual(len(silent), 5)
-        for cell in silent:
-            self.assertEqual(cell.gil, "own")
+        self.assertEqual(len(silent), 6)
+        self.assertEqual({cell.gil for cell in silent if not cell.is_package}, {"own"})
+
+    def test_each_system_has_a_cell_for_its_package_and_an_application_has_none(self):
+        cells = select(["package"])
+        self.assertEqual([cell.name for cell in cells], [f"{system.name} package" for system in SYSTEMS])
+        self.assertIn("the release's own python3", cells[-1].reason)
+        self.assertEqual([cell.reason for cell in cells[:-1]], [None, None, None])
+        self.assertFalse(any(cell.is_package for cell in select(["trixie"], packages=False)))
+        with self.assertRaisesRegex(Refusal, "there is no 'package'.*shared, own\\.$"):
+            select(["package"], packages=False)
 
 
 class TestOutput(unittest.TestCase):
@@ -191,6 +201,27 @@ class Reports(unittest.TestCase):
                 "  trixie event shared: silent",
             ],
         )  # fmt: skip
+
+    def test_a_package_is_in_the_line_the_report_and_the_exit_status(self):
+        run = Run(select(["trixie package", "bookworm package"]))
+        whole = Trial(["installed", "purged <all>"])
+        broken = Trial(["installed"], "removed: the module is <still> there", "== installed\nFAILED")
+        for result, trial, state in zip(run.to_run, (whole, broken), ("passed", "failed")):
+            run.tell(result, state=state, package=trial, versions={"package": "4.0.0-1"})
+        self.assertIn("package 2 steps", line(run.to_run[0], 100))
+        self.assertIn("package: removed: the module is <still> there", line(run.to_run[1], 120))
+        with tempfile.TemporaryDirectory() as folder:
+            report.write(run, Path(folder))
+            cells = json.loads((Path(folder) / "report.json").read_text())["cells"]
+            page = (Path(folder) / "report.html").read_text()
+        self.assertEqual(cells[0]["package"]["steps"], ["installed", "purged <all>"])
+        self.assertEqual(cells[1]["failures"][0]["output"], "== installed\nFAILED")
+        self.assertIn("<td>2 steps<td", page)
+        self.assertIn("purged &lt;all&gt;", page)
+        self.assertIn("package: removed: the module is &lt;still&gt; there", page)
+        with redirect_stdout(StringIO()) as output:
+            self.assertEqual(summary(run, "", Path("folder"), False), 1)
+        self.assertIn("  trixie package: package: removed: the module is <still> there", output.getvalue().splitlines())
 
     def test_a_cell_is_green_only_when_it_has_passed(self):
         run = Run(select(["trixie event shared"]))
@@ -337,6 +368,19 @@ class Scheduling(unittest.TestCase):
         results = self.schedule(run, FakeWork(run))
         self.assertTrue(run.is_green)
         self.assertEqual({result.state for result in results.values()}, {"passed", "not run"})
+
+    def test_a_package_is_built_beside_the_image_of_the_other_cells(self):
+        run = Run(select(["trixie shared", "trixie package"]))
+        work = FakeWork(run)
+        asked = []
+        work.versions = lambda system, progress: asked.append(threading.get_ident()) or {"httpd": "2.4"}
+        builds = {}
+        work.made = lambda system: builds.setdefault(threading.get_ident(), "image") and time.sleep(0.2) or "image"
+        results = self.schedule(run, work)
+        self.assertTrue(run.is_green)
+        # The image to deploy is looked into for the others; what a package has beside it, its trial says.
+        self.assertEqual((len(asked), len(builds)), (1, 2))
+        self.assertEqual([name for name, result in results.items() if not result.versions], ["trixie package"])
 
     def test_what_goes_wrong_in_a_cell_is_its_own(self):
         def cell(result):

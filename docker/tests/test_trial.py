@@ -1,17 +1,23 @@
-"""The trials of packages without Docker: what is read of their output, whom the load asks."""
+"""The trials of packages without Docker: what is read of their output, how the matrix calls one, whom the load asks."""
 
 import http.server
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
+from matrix.docker import Docker, DockerError
+from matrix.package import run_package
+from matrix.systems import select
 from packages.trial import Reader
 
 TRIAL = HERE.parent / "image/deb"
@@ -44,6 +50,60 @@ class Output(unittest.TestCase):
 
     def test_a_step_that_fails_at_the_very_end_is_a_failure(self):
         self.assertEqual(self.read(SAID + "== done\n", 1).fault, "purged: it ended with status 1")
+
+
+class InACell(unittest.TestCase):
+    """With a program in the place of Docker's client, which writes down how it is called."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "made").mkdir()
+        (self.folder / "made/libapache2-mod-python_1_amd64.deb").write_text("package")
+        environment = mock.patch.dict(os.environ, {"PATH": f"{self.folder}:{os.environ['PATH']}"})
+        environment.start()
+        self.addCleanup(environment.stop)
+
+    def run_package(self, said, status):
+        docker = self.folder / "docker"
+        docker.write_text(f"""#!/bin/bash
+echo "$*" >>{self.folder}/calls
+case $* in
+    create*/trial/program/trial*) echo trial ;;
+    create*) echo image ;;
+    "cp image:/made/. -") tar -C {self.folder}/made -c . ;;
+    "cp - trial:/") tar -t >{self.folder}/files ;;
+    start*) printf '%b' '{said}' ;;
+    inspect*) echo {status} ;;
+esac
+""")
+        docker.chmod(0o755)
+        (cell,) = select(["trixie package"])
+        return run_package(Docker(), cell, "sha256:1", lambda words: None)
+
+    def test_it_is_the_trial_of_docker_deb_in_its_short_form_with_the_limits_and_the_label_of_the_cell(self):
+        trial = self.run_package("== installed\\n== done\\n", 0)
+        self.assertEqual((trial.steps, trial.fault), (["installed"], None))
+        calls = (self.folder / "calls").read_text().splitlines()
+        (made,) = [call for call in calls if "/trial/program/trial" in call]
+        self.assertTrue(made.endswith("--entrypoint /trial/program/trial debian:trixie-slim quick"), made)
+        for option in ("--label mod_python.cell=trixie package", "--memory 2g"):
+            self.assertIn(option, made)
+        self.assertEqual([call for call in calls if call.startswith("rm ")], ["rm --force --volumes image", "rm --force --volumes trial"])
+        files = (self.folder / "files").read_text().splitlines()
+        self.assertIn("trial/packages/libapache2-mod-python_1_amd64.deb", files)
+        self.assertLessEqual({f"trial/program/{file.name}" for file in TRIAL.iterdir()}, set(files))
+
+    def test_what_fails_is_its_fault(self):
+        trial = self.run_package("== installed\\nFAILED: the module is not enabled", 1)
+        self.assertEqual(trial.fault, "installed: the module is not enabled")
+
+    def test_no_package_in_the_image_is_an_error(self):
+        (self.folder / "made/libapache2-mod-python_1_amd64.deb").unlink()
+        (self.folder / "made").rmdir()
+        with self.assertRaises(DockerError):
+            self.run_package("== done\\n", 0)
 
 
 class Program(unittest.TestCase):

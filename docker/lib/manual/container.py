@@ -27,7 +27,7 @@ SURROUNDINGS = Path(__file__).resolve().parent.parent.parent / "image" / "comman
 
 
 def parser() -> argparse.ArgumentParser:
-    suites = [system.suite for system in SYSTEMS if system.package == "python3"]
+    suites = [system.suite for system in SYSTEMS if system.has_package]
     options = argparse.ArgumentParser(
         NAME,
         description="Runs the commands of README and of docs/ that need a system, page by page, each page on a fresh Debian with Debian's httpd and the package that "

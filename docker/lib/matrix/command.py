@@ -26,11 +26,11 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 DESCRIPTION = """
 Builds mod_python in a container for each system and drives a real httpd inside under every process model and kind of GIL:
 the integration tests against the image to deploy, as its unprivileged user, then a scenario across containers on a private
-network (graceful restart, killed child, killed container, under load).
+network (graceful restart, killed child, killed container, under load). Of each system one cell installs the Debian package on a fresh one, and uses it.
 """
 EPILOG = """
 A selection names a system (bookworm, trixie, forky, forky-3.15), a Python (3.13), a process model (prefork, worker, event,
-winnt, itk) and a GIL (shared, own), or some of them: --only 'trixie event'. Exit status: 0 when every cell passed, 1 when one
+winnt, itk) and a GIL (shared, own), or some of them: --only 'trixie event'; or a package: --only 'trixie package'. Exit status: 0 when every cell passed, 1 when one
 failed, 2 for a command line that makes no sense or a machine on which nothing can be run.
 """
 
@@ -90,7 +90,8 @@ def check_bundle(bundle: Path | None) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    cells = select(options.only)
+    # A package has no application in it.
+    cells = select(options.only, packages=not options.app)
     if options.list:
         for cell in cells:
             print(f"{cell.name:26} {'' if cell.reason is None else 'does not run: ' + cell.reason}".rstrip())

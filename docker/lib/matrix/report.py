@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 
+from packages.trial import Trial
+
 from .scenario import ScenarioResult
 from .systems import Cell
 from .tests import TestRun
@@ -27,6 +29,7 @@ class Result:
     versions: dict[str, str] = field(default_factory=dict)
     tests: TestRun | None = None
     scenario: ScenarioResult | None = None
+    package: Trial | None = None
     # Why it does not run, where it does not.
     reason: str | None = None
     error: str | None = None
@@ -38,6 +41,8 @@ class Result:
         found = [(failure.name, failure.output) for failure in (self.tests.failures if self.tests else [])]
         if self.scenario and self.scenario.fault:
             found.append((f"scenario: {self.scenario.fault}", self.scenario.log))
+        if self.package and self.package.fault:
+            found.append((f"package: {self.package.fault}", self.package.log))
         if self.error:
             found.append((self.error, self.output))
         return found
@@ -54,6 +59,7 @@ class Result:
             "seconds": round(self.seconds, 1),
             "tests": None if self.tests is None else {"total": self.tests.total, "passed": self.tests.passed},
             "scenario": None if self.scenario is None else asdict(self.scenario),
+            "package": None if self.package is None else asdict(self.package),
             "failures": [{"name": name, "output": output} for name, output in self.problems],
         }
 
@@ -134,7 +140,7 @@ def page(facts: dict, section: str) -> str:
         f"<title>mod_python matrix: {title}</title><style>{STYLE}</style><h1>{title}</h1>",
         f"<p>{facts['begun']}, {facts['seconds'] / 60:.1f} minutes, {tests} tests passed. {escape(images)}</p>",
         section,
-        "<table><tr><th>system<th>model<th>GIL<th>versions<th>result<th>tests<th>scenario<th>time</tr>",
+        "<table><tr><th>system<th>model<th>GIL<th>versions<th>result<th>tests<th>scenario<th>package<th>time</tr>",
         *map(row, cells),
         "</table>",
     ]
@@ -142,25 +148,28 @@ def page(facts: dict, section: str) -> str:
         parts.append(f"<h2 class=failed>{escape(cell['cell'])}</h2>")
         for failure in cell["failures"]:
             parts.append(f"<details><summary>{escape(failure['name'])}</summary><pre>{escape(failure['output'])}</pre></details>")
-    stories = [cell for cell in ran if cell["scenario"]]
-    if stories:
-        parts.append("<h2>Scenarios</h2>")
+    for kind, title in (("scenario", "Scenarios"), ("package", "Packages")):
+        stories = [cell for cell in ran if cell[kind]]
+        if stories:
+            parts.append(f"<h2>{title}</h2>")
         for cell in stories:
-            steps = "".join(f"<li>{escape(step)}" for step in cell["scenario"]["steps"])
+            steps = "".join(f"<li>{escape(step)}" for step in cell[kind]["steps"])
             parts.append(f"<details><summary>{escape(cell['cell'])}</summary><ul>{steps}</ul></details>")
     return "\n".join(parts) + "</html>\n"
 
 
 def row(cell: dict) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in cell["versions"].items())
-    tests, story = cell["tests"], cell["scenario"]
+    tests = cell["tests"]
     if cell["state"] == "not run":
-        rest = f"<td class=quiet colspan=5>does not run: {escape(cell['reason'] or '')}"
+        rest = f"<td class=quiet colspan=6>does not run: {escape(cell['reason'] or '')}"
     else:
         counts = f"{tests['passed']}/{tests['total']}" if tests else ""
-        scene = "" if story is None else "failed" if story["fault"] else f"{len(story['steps'])} steps"
+        scene, package = (
+            "" if story is None else "failed" if story["fault"] else f"{len(story['steps'])} steps" for story in (cell["scenario"], cell["package"])
+        )
         rest = (
-            f"<td>{escape(versions)}<td class={cell['state']}>{cell['state']}<td class=number>{counts}<td>{scene}"
+            f"<td>{escape(versions)}<td class={cell['state']}>{cell['state']}<td class=number>{counts}<td>{scene}<td>{package}"
             f"<td class=number>{cell['seconds']:.0f} s"
         )
     return f"<tr><td>{escape(cell['system'])}<td>{escape(cell['model'])}<td>{escape(cell['gil'])}{rest}</tr>"

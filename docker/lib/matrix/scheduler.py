@@ -49,10 +49,11 @@ class Scheduler:
                     self._run.tell(other, state="not run", reason=f"the first cell, {first.cell.name}, has failed")
                 return
             results = results[1:]
-        systems: dict[System, list[Result]] = {}
+        # A package is no part of the other cells' image: neither waits for the other.
+        groups: dict[tuple[System, bool], list[Result]] = {}
         for result in results:
-            systems.setdefault(result.cell.system, []).append(result)
-        builds = [self._builds.submit(self._prepare, system, some) for system, some in systems.items()]
+            groups.setdefault((result.cell.system, result.cell.is_package), []).append(result)
+        builds = [self._builds.submit(self._prepare, system, some) for (system, _), some in groups.items()]
         for cells in [build.result() for build in builds]:
             for cell in cells:
                 cell.result()
@@ -66,7 +67,8 @@ class Scheduler:
 
         try:
             images = {model: self._work.image(system, model, progress) for model in {result.cell.model for result in results}}
-            versions = self._work.versions(system, progress)
+            # What a package runs with is what it is installed beside.
+            versions = {} if results[0].cell.is_package else self._work.versions(system, progress)
         except Exception as error:
             for result in results:
                 self._run.tell(result, state="failed", **described(error))

@@ -27,6 +27,11 @@ class System:
     def has_own_gil(self) -> bool:
         return tuple(map(int, self.python.split("."))) >= (3, 12)
 
+    @property
+    def has_package(self) -> bool:
+        """Whether there is a Debian package for it. One is for the release's own python3."""
+        return self.package == "python3"
+
 
 # The oldest first: the test programs are linked there.
 SYSTEMS = (
@@ -38,11 +43,13 @@ SYSTEMS = (
 
 MODELS = ("prefork", "worker", "event", "winnt", "itk")
 GILS = ("shared", "own")
+# In the place of a model: the Debian package, installed, with the model and the GIL that it comes with.
+PACKAGE = "package"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One system under one process model with one kind of GIL."""
+    """One system under one process model with one kind of GIL, or its package, whose GIL has no word."""
 
     system: System
     model: str
@@ -50,32 +57,42 @@ class Cell:
 
     @property
     def name(self) -> str:
-        return f"{self.system.name} {self.model} {self.gil}"
+        return f"{self.system.name} {self.model} {self.gil}".rstrip()
 
     @property
     def words(self) -> set[str]:
         """What selects this cell."""
-        return {self.system.name, self.system.suite, self.system.python, self.model, self.gil}
+        return {self.system.name, self.system.suite, self.system.python, self.model, self.gil} - {""}
+
+    @property
+    def is_package(self) -> bool:
+        return self.model == PACKAGE
 
     @property
     def reason(self) -> str | None:
         """Why this cell does not run, if it makes no sense."""
+        if self.is_package and not self.system.has_package:
+            return f"a Debian package is for the release's own python3, and Python {self.system.python} is another one there"
         if self.gil == "own" and not self.system.has_own_gil:
             return f"Python {self.system.python} has one GIL for all interpreters; an own one takes 3.12"
         return None
 
 
-def all_cells() -> list[Cell]:
+def all_cells(packages: bool = True) -> list[Cell]:
     """Every cell, in the order of the report; also those that do not run."""
-    return [Cell(system, model, gil) for system in SYSTEMS for gil in GILS for model in MODELS]
+    cells = []
+    for system in SYSTEMS:
+        cells += [Cell(system, model, gil) for gil in GILS for model in MODELS]
+        cells += [Cell(system, PACKAGE, "")] if packages else []
+    return cells
 
 
-def select(selections: list[str]) -> list[Cell]:
-    """The cells that have all the words of one of the selections; all cells if there is none.
+def select(selections: list[str], packages: bool = True) -> list[Cell]:
+    """The cells that have all the words of one of the selections; all cells if there is none. Those of packages only where they are wanted.
 
     Raises Refusal for a word that selects nothing, and for words that select nothing together.
     """
-    cells = all_cells()
+    cells = all_cells(packages)
     known = set().union(*(cell.words for cell in cells))
     chosen: set[Cell] = set()
     for selection in selections:
@@ -84,7 +101,7 @@ def select(selections: list[str]) -> list[Cell]:
             systems = ", ".join(system.name for system in SYSTEMS)
             raise Refusal(
                 f"--only '{selection}': there is no '{sorted(unknown)[0]}'; the systems are {systems}, or a Python's X.Y, "
-                f"the process models {', '.join(MODELS)}, the GILs {', '.join(GILS)}."
+                f"the process models {', '.join(MODELS)}, the GILs {', '.join(GILS)}{f', or {PACKAGE}' if packages else ''}."
             )
         found = {cell for cell in cells if words <= cell.words}
         if not found:

@@ -49,8 +49,8 @@ class Table:
             return
         for result in self._run.results:
             if result.state == "waiting":
-                # The cells of a system wait for the same image.
-                who, text = result.cell.system.name, stage(result.doing)
+                # The cells of a system wait for the same image, its package for one of its own.
+                who, text = result.cell.name if result.cell.is_package else result.cell.system.name, stage(result.doing)
                 words = f"{who}: {text}"
             else:
                 who, text = result.cell.name, result.state + stage(result.doing if result.state == "running" else "")
@@ -90,8 +90,9 @@ def line(result: Result, width: int) -> str:
     else:
         tests = f"{result.tests.summary} tests" if result.tests else ""
         scene = f"scenario {len(result.scenario.steps)} steps" if result.scenario else ""
+        package = f"package {len(result.package.steps)} steps" if result.package else ""
         problems = "; ".join(name for name, _ in result.problems)
-        rest = f"{result.seconds:4.0f} s  " + ", ".join(part for part in (tests, scene, problems) if part)
+        rest = f"{result.seconds:4.0f} s  " + ", ".join(part for part in (tests, scene, package, problems) if part)
     return f"{MARKS[result.state]} {result.cell.name:26} {rest}"[:width]
 
 

@@ -9,9 +9,10 @@ from portability.observations import Observations
 from .application import Application, observe, verdict_section
 from .docker import Docker
 from .images import ImageError, Images, Progress
+from .package import run_package
 from .report import Result, Run
 from .scenario import run_scenario
-from .systems import System
+from .systems import PACKAGE, System
 from .tests import run_tests
 
 # What no image to deploy has: a compiler, or any other means to build with.
@@ -60,7 +61,7 @@ class Work:
 
 
 class IntegrationTests(Work):
-    """The module's own: the integration tests, and the scenario."""
+    """The module's own: the integration tests, the scenario, and the package."""
 
     def __init__(self, docker: Docker, images: Images, run: Run) -> None:
         super().__init__(docker, images, run)
@@ -69,6 +70,8 @@ class IntegrationTests(Work):
         self._usr: dict[str, str] = {}
 
     def image(self, system: System, model: str, progress: Progress) -> str:
+        if model == PACKAGE:
+            return self.docker.image_id(self.images.debian_package(system, progress))
         cell = self.docker.image_id(self.images.cell(system, progress))
         self._deployed[system] = self.docker.image_id(self.images.deployed(system, progress))
         if cell not in self._usr:
@@ -78,6 +81,10 @@ class IntegrationTests(Work):
 
     def run(self, result: Result, image: str) -> None:
         cell, tell = result.cell, self.whole.tell
+        if cell.is_package:
+            package = run_package(self.docker, cell, image, lambda words: tell(result, doing=f"package: {words}"))
+            tell(result, package=package, versions=package.versions)
+            return
         tell(result, doing="tests")
         tests = run_tests(self.docker, cell, image, self._usr[image], lambda words: tell(result, doing=f"tests: {words}"))
         tell(result, tests=tests, doing="scenario")

@@ -43,7 +43,7 @@ def parser(kind: Kind) -> argparse.ArgumentParser:
 
 def known() -> dict[str, System]:
     """The releases. A package is for the release's own python3."""
-    return {system.suite: system for system in SYSTEMS if system.package == "python3"}
+    return {system.suite: system for system in SYSTEMS if system.has_package}
 
 
 def main(kind: Kind, arguments: list[str]) -> int:
