@@ -60,9 +60,8 @@ const PROGRAM: &str = r#"
     def expires(req):
         c = store.open("c")
         c.set("long", 1, ttl=1e9)
-        c.set("short", 1, ttl=0.3)
         before = time.monotonic()
-        assert c["short"] == 1
+        c.set("short", 1, ttl=0.3)
         while "short" in c:
             assert time.monotonic() - before < 60
         took = time.monotonic() - before
