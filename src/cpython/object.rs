@@ -479,6 +479,12 @@ impl<'i> Object<'i> {
         }
     }
 
+    /// How many keys a `dict` has.
+    pub fn dict_length(&self) -> usize {
+        // SAFETY: attached; CPython gives -1 for what is no dict, which no caller has.
+        unsafe { py::PyDict_Size(self.as_ptr()) as usize }
+    }
+
     /// Takes a key that is there out of a `dict`.
     pub fn delete_dict_item(&self, key: &Object<'i>) -> Result<(), Raised> {
         // SAFETY: attached; CPython refuses what is no dict.

@@ -32,7 +32,9 @@ const EXPECTED: [Known; 18] = [
     Known::ServerSignature,
 ];
 
-/// Sets of variables that are known.
+const _: () = assert!(Known::NAMES.len() <= u32::BITS as usize);
+
+/// A variable in a set of them.
 const fn bit(name: Known) -> u32 {
     1 << name as u32
 }
@@ -71,8 +73,10 @@ impl<'i> Exchange<'_, 'i> {
                     missing &= !bit(*known);
                 }
                 Name::Header(header) => {
+                    // Not by the values: short ones are often one object.
+                    let before = environ.dict_length();
                     let known = set_default(&environ, &key, &value)?;
-                    if known.as_ptr() != value.as_ptr() {
+                    if environ.dict_length() == before {
                         environ.set_dict_item(&key, &joined(header, &known, &value)?)?;
                     }
                 }

@@ -90,6 +90,8 @@ fn what_the_configuration_sets_is_there() {
     assert_eq!(with_code(request, code).send().text(), "'a value' '/app' 'https' 'Basic eDp5'");
     let request = server.request("GET", "/under").header("X_Under", "3");
     assert_eq!(with_code(request, "out(environ['HTTP_X_UNDER'])").send().text(), "'3'");
+    let request = server.request("GET", "/under").header("X-Both", "1").header("X_Both", "1");
+    assert_eq!(with_code(request, "out(environ['HTTP_X_BOTH'])").send().text(), "'1, 1'");
 }
 
 /// An interpreter keeps values for the next request that has the same.
