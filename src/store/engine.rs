@@ -1,5 +1,5 @@
 //! The embedded engine: the operations on a store, each at one moment for all threads and processes. They know nothing of Python; those that
-//! change something block until it is their turn.
+//! change something block until it is their turn, unless they must not (`Waiting`).
 
 use std::panic::RefUnwindSafe;
 use std::path::{Path, PathBuf};

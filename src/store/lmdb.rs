@@ -401,10 +401,37 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("mod_python-lmdb-{name}-{}", std::process::id()));
+        std::fs::create_dir(&folder).expect("we may");
+        folder
+    }
+
+    #[test]
+    fn a_change_in_the_map_is_made_at_once_unless_another_one_is_being_made() {
+        for writes_map in [true, false] {
+            let folder = folder(if writes_map { "map" } else { "file" });
+            let options = Options { size: 1 << 20, readers: 8, syncs: false, writes_map };
+            let environment = Environment::open(&folder, &options).expect("it is new");
+            let at_once = || environment.write_at_once(|writing| writing.put(Table::Entries, b"ekey", b"value"));
+            let done = writes_map.then_some(());
+            assert_eq!(at_once(), Ok(done));
+            environment
+                .write(|_| {
+                    std::thread::scope(|scope| {
+                        assert_eq!(scope.spawn(at_once).join().expect("it does not panic"), Ok(None));
+                    });
+                    Ok::<_, Code>(())
+                })
+                .expect("there is room");
+            assert_eq!(at_once(), Ok(done));
+            std::fs::remove_dir_all(&folder).expect("we may");
+        }
+    }
+
     #[test]
     fn what_an_old_view_shows_is_waited_for() {
-        let folder = std::env::temp_dir().join(format!("mod_python-lmdb-{}", std::process::id()));
-        std::fs::create_dir(&folder).expect("we may");
+        let folder = folder("views");
         let options = Options { size: 1 << 20, readers: 8, syncs: false, writes_map: false };
         let environment = Environment::open(&folder, &options).expect("it is new");
         let change = || environment.write(|writing| writing.put(Table::Entries, b"ekey", &[0; 20_000]));

@@ -52,11 +52,11 @@ impl Presence {
     /// # Errors
     /// It cannot be opened or locked.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let this = Self(std::mem::ManuallyDrop::new(open_file(path)?));
+        let file = open_file(path)?;
         let mut lock = byte(process_name());
         // SAFETY: an open file and a complete structure.
-        match unsafe { libc::fcntl(this.0.as_raw_fd(), libc::F_SETLK, &raw mut lock) } {
-            0 => Ok(this),
+        match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw mut lock) } {
+            0 => Ok(Self(std::mem::ManuallyDrop::new(file))),
             _ => Err(io::Error::last_os_error()),
         }
     }

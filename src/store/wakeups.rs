@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::folder::open_file;
-use super::shared::{Shared, mapped};
+use super::shared::{Mapped, Shared};
 
-/// The words, mapped for as long as the process lives.
-pub struct Wakeups(&'static Words);
+/// The words.
+pub struct Wakeups(Mapped<Words>);
 
 struct Words([AtomicU32; 1024]);
 
@@ -20,7 +20,7 @@ impl Wakeups {
     /// # Errors
     /// The file cannot be made or mapped.
     pub fn open(path: &Path) -> io::Result<Self> {
-        mapped(&open_file(path)?).map(Self)
+        Mapped::of(&open_file(path)?).map(Self)
     }
 
     /// The word of a lock. Locks can share one: a thread that is woken looks again.

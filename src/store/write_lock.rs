@@ -1,15 +1,16 @@
 //! The lock that comes before LMDB's own where a change is made in the map: unlike LMDB's, it can be tried without waiting.
 
 use std::cell::UnsafeCell;
-use std::hint;
 use std::io;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use super::allocation::MapLock;
 use super::folder::open_file;
-use super::shared::{Shared, mapped};
+use super::shared::{Mapped, Shared};
 
 /// What says that the mutex behind it is one, of this length.
 const MADE: u64 = 0x6d70_7774_0000_0000 | size_of::<libc::pthread_mutex_t>() as u64;
@@ -26,7 +27,7 @@ unsafe impl Shared for Place {}
 unsafe impl Sync for Place {}
 
 /// A mutex of all processes of a store. The system gives it back when a thread that has it ends, however that ends.
-pub struct WriteLock(&'static Place);
+pub struct WriteLock(Mapped<Place>);
 
 /// The lock is this thread's until this is dropped.
 pub struct WriteGuard<'l> {
@@ -40,7 +41,7 @@ impl WriteLock {
     /// # Errors
     /// The file cannot be used, or the system has no such mutexes.
     pub fn open(path: &Path, _: &MapLock) -> io::Result<Self> {
-        let place: &Place = mapped(&open_file(path)?)?;
+        let place = Mapped::<Place>::of(&open_file(path)?)?;
         if place.made.load(Ordering::Acquire) != MADE {
             make(place.mutex.get())?;
             place.made.store(MADE, Ordering::Release);
@@ -48,41 +49,47 @@ impl WriteLock {
         Ok(Self(place))
     }
 
-    /// Takes the lock if it is free now, or will be in a moment: none if it is not.
+    /// Takes the lock if it is free: none if it is not.
     ///
     /// # Errors
     /// The mutex is damaged.
     pub fn try_take(&self) -> io::Result<Option<WriteGuard<'_>>> {
-        /// About as long as a small change takes.
-        const TRIES: usize = 50;
-        for _ in 0..TRIES {
-            // SAFETY: a mutex that was made.
-            match unsafe { libc::pthread_mutex_trylock(self.0.mutex.get()) } {
-                libc::EBUSY => hint::spin_loop(),
-                outcome => return self.taken(outcome).map(Some),
-            }
+        // SAFETY: a mutex that was made.
+        match unsafe { libc::pthread_mutex_trylock(self.0.mutex.get()) } {
+            libc::EBUSY => Ok(None),
+            outcome => self.taken(outcome).map(Some),
         }
-        Ok(None)
     }
 
     /// Takes the lock. Blocks until it is free.
     ///
+    /// Sleeps first, for about a hundred small changes each time: whoever changes much then makes those in a row. If the lock went from core to core
+    /// with each change, all of its data would, too, and each change would have to wake somebody.
+    ///
     /// # Errors
     /// The mutex is damaged.
     pub fn take(&self) -> io::Result<WriteGuard<'_>> {
-        match self.try_take()? {
-            Some(guard) => Ok(guard),
-            // SAFETY: as above.
-            None => self.taken(unsafe { libc::pthread_mutex_lock(self.0.mutex.get()) }),
+        const NAP: Duration = Duration::from_micros(50);
+        const NAPS: usize = 20;
+        for _ in 0..NAPS {
+            match self.try_take()? {
+                Some(guard) => return Ok(guard),
+                None => thread::sleep(NAP),
+            }
         }
+        // SAFETY: as above.
+        self.taken(unsafe { libc::pthread_mutex_lock(self.0.mutex.get()) })
     }
 
     fn taken(&self, outcome: libc::c_int) -> io::Result<WriteGuard<'_>> {
         match outcome {
             0 => {}
             // The thread that had it has ended. It protects nothing of its own: LMDB looks after its data itself.
-            // SAFETY: this thread has it.
-            libc::EOWNERDEAD => checked(unsafe { libc::pthread_mutex_consistent(self.0.mutex.get()) })?,
+            libc::EOWNERDEAD => {
+                let guard = WriteGuard { lock: self, thread: PhantomData };
+                // SAFETY: this thread has it.
+                return unsafe { make_consistent(self.0.mutex.get()) }.map(|()| guard);
+            }
             error => return Err(io::Error::from_raw_os_error(error)),
         }
         Ok(WriteGuard { lock: self, thread: PhantomData })
@@ -96,6 +103,7 @@ impl Drop for WriteGuard<'_> {
     }
 }
 
+#[cfg(target_os = "linux")]
 fn checked(code: libc::c_int) -> io::Result<()> {
     match code {
         0 => Ok(()),
@@ -103,6 +111,24 @@ fn checked(code: libc::c_int) -> io::Result<()> {
     }
 }
 
+#[cfg(target_os = "linux")]
+unsafe fn make_consistent(mutex: *mut libc::pthread_mutex_t) -> io::Result<()> {
+    // SAFETY: the caller's.
+    checked(unsafe { libc::pthread_mutex_consistent(mutex) })
+}
+
+#[cfg(not(target_os = "linux"))]
+unsafe fn make_consistent(_: *mut libc::pthread_mutex_t) -> io::Result<()> {
+    Ok(())
+}
+
+/// Not every system has mutexes that end with their thread, and stores are in memory on Linux only: see `folder`.
+#[cfg(not(target_os = "linux"))]
+fn make(_: *mut libc::pthread_mutex_t) -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(libc::ENOTSUP))
+}
+
+#[cfg(target_os = "linux")]
 fn make(mutex: *mut libc::pthread_mutex_t) -> io::Result<()> {
     let mut attributes = std::mem::MaybeUninit::uninit();
     // SAFETY: the attributes are made by the first call; nobody else has the mutex yet.
@@ -127,14 +153,13 @@ mod tests {
         let alone = MapLock::take(&folder.join("map")).expect("nobody has it");
         let open = || WriteLock::open(&folder.join("write"), &alone).expect("a file");
         let (lock, same) = (open(), open());
-        let elsewhere =
-            || std::thread::scope(|scope| scope.spawn(|| same.try_take().map(|guard| guard.is_some())).join());
+        let elsewhere = || thread::scope(|scope| scope.spawn(|| same.try_take().map(|guard| guard.is_some())).join());
         let is_free = || elsewhere().expect("it does not panic").expect("it is sound");
         let guard = lock.try_take().expect("it is sound").expect("nobody has it");
         assert!(!is_free());
         drop(guard);
         assert!(is_free());
-        let ended = std::thread::scope(|scope| scope.spawn(|| lock.take().map(std::mem::forget)).join());
+        let ended = thread::scope(|scope| scope.spawn(|| lock.take().map(std::mem::forget)).join());
         ended.expect("it does not panic").expect("it is sound");
         for _ in 0..2 {
             drop(same.take().expect("it is sound again"));

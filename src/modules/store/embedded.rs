@@ -1,7 +1,7 @@
 //! `_store.Embedded`: what the embedded engine gives the mapping in Python, and faster ways for what is used most.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use smallvec::SmallVec;
 
@@ -23,6 +23,12 @@ const SHORT: usize = 256;
 /// Changes of so many bytes take less time than letting the GIL go and taking it again.
 const SMALL: usize = 4096;
 
+/// What each further name of a change is counted as, beside its bytes.
+const EACH: usize = 64;
+
+/// After so many changes for which it was not let go the GIL is: other threads would have to ask for it, which takes them 5 ms.
+const IN_A_ROW: u32 = 64;
+
 /// A store in a folder, as this interpreter uses it.
 pub struct Embedded {
     name: String,
@@ -32,6 +38,8 @@ pub struct Embedded {
     /// The engine of the process in which it was looked up last, and `fork::generation()` of that, plus one.
     engine: AtomicPtr<Engine>,
     generation: AtomicUsize,
+    /// How many changes were made attached.
+    attached_changes: AtomicU32,
 }
 
 type This<'a, 'i> = &'a Instance<'i, Embedded>;
@@ -81,7 +89,8 @@ impl Embedded {
         size: usize,
         work: impl Fn(&Engine, Waiting) -> Result<T, StoreError> + UsedDetached,
     ) -> Result<T, Raised> {
-        if size <= SMALL {
+        let is_let_go = || self.attached_changes.fetch_add(1, Ordering::Relaxed) % IN_A_ROW == IN_A_ROW - 1;
+        if size <= SMALL && !is_let_go() {
             match work(self.engine(attached)?, Waiting::Refused) {
                 Err(StoreError::WouldWait) => {}
                 outcome => return outcome.map_err(|error| raised(attached, &error)),
@@ -205,6 +214,7 @@ impl Class for Embedded {
             encoding: Encoding::new(attached)?,
             engine: AtomicPtr::default(),
             generation: AtomicUsize::new(0),
+            attached_changes: AtomicU32::new(0),
         })
     }
 
@@ -317,8 +327,11 @@ fn commit<'i>(this: This<'_, 'i>, arguments: Arguments<'i>) -> Result<Object<'i>
         let [name, value, ttl] = <[Object<'_>; 3]>::try_from(write.items()?).map_err(|_| not_pairs())?;
         writes.push(Write { name: name_of(&name)?, value: optional_bytes(&value)?, ttl: milliseconds(Some(&ttl))? });
     }
-    let size = writes.iter().map(|write| write.name.len() + write.value.as_ref().map_or(0, Vec::len)).sum();
-    let is_done = this.change(attached, size, |engine, waiting| engine.commit(&checks, &writes, waiting))?;
+    let size_of = |name: &[u8], value: &Option<Vec<u8>>| EACH + name.len() + value.as_ref().map_or(0, Vec::len);
+    let checked: usize = checks.iter().map(|check| size_of(&check.name, &check.value)).sum();
+    let written: usize = writes.iter().map(|write| size_of(&write.name, &write.value)).sum();
+    let is_done =
+        this.change(attached, checked + written, |engine, waiting| engine.commit(&checks, &writes, waiting))?;
     Ok(Object::bool(attached, is_done))
 }
 

@@ -76,12 +76,20 @@ fn where_memory_has_no_room_it_is_said() {
             except store.StoreFull as error:
                 return error
             return "there was room"
+
+        def mapped(req):
+            with open("/proc/self/maps") as maps:
+                return sum("mod_python-test" in line for line in maps)
     "#;
     let server = program(Mpm::Event, source).children(1).config(memory.directive("huge", "size=1T")).start();
+    let mut mapped = Vec::new();
     for _ in 0..3 {
         let said = run(&server, "use");
         assert!(said.contains("the store huge is full") && said.contains("mod_python-test"), "{said}");
+        mapped.push(run(&server, "mapped"));
     }
+    // Each try leaves the process as it was.
+    assert_eq!(mapped[1..], [&mapped[0][..]; 2]);
     // Nothing of it is left.
     server.edit_config(|config| config.replace("size=1T", "size=2M"));
     server.graceful();
@@ -186,11 +194,12 @@ fn a_change_of_another_process_is_waited_for_detached() {
                 thread = threading.Thread(target=change)
                 thread.start()
                 began.wait()
-                while True:
+                # It waits, each time after it could have gone on with the GIL
+                waits = 0
+                while waits < 20:
                     time.sleep(0.001)
                     with open(f"/proc/self/task/{thread.native_id}/stat") as file:
-                        if file.read().rpartition(")")[2].split()[0] == "S":
-                            break
+                        waits = waits + 1 if file.read().rpartition(")")[2].split()[0] == "S" else 0
                 before = s["key"]
             finally:
                 os.kill(child, signal.SIGKILL)
