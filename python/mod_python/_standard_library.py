@@ -29,24 +29,26 @@ class Finder:
     def __init__(self):
         self.path = [os.path.dirname(os.__file__)]
         self.path += [folder for folder in sys.path if folder.endswith("/lib-dynload")]
+        # Who imports from there: since Python 3.14 pdb imports asyncio, which imports others
+        self.importers = set(NAMES)
 
     def find_spec(self, fullname, path=None, target=None):
         """The spec of such a module, else None."""
-        if path is None and (fullname in NAMES or (fullname in sys.stdlib_module_names and _is_for_one_of_them())):
+        if path is None and (fullname in NAMES or (fullname in sys.stdlib_module_names and self._is_for_one_of_them())):
+            self.importers.add(fullname)
             return PathFinder.find_spec(fullname, self.path)
         return None
 
-
-def _is_for_one_of_them():
-    """Whether one of those modules imports: what it needs differs from version to version."""
-    frame = sys._getframe(2)
-    while frame is not None:
-        importer = frame.f_globals.get("__name__")
-        # What importlib is asked for is its caller's
-        if importer not in _IMPORTING:
-            return isinstance(importer, str) and importer.partition(".")[0] in NAMES
-        frame = frame.f_back
-    return False
+    def _is_for_one_of_them(self):
+        """Whether one of those modules imports: what it needs differs from version to version."""
+        frame = sys._getframe(2)
+        while frame is not None:
+            importer = frame.f_globals.get("__name__")
+            # What importlib is asked for is its caller's
+            if importer not in _IMPORTING:
+                return isinstance(importer, str) and importer.partition(".")[0] in self.importers
+            frame = frame.f_back
+        return False
 
 
 finder = Finder()

@@ -54,15 +54,16 @@ class Found(unittest.TestCase):
         self.assertEqual(os.path.dirname(reports[-1]), os.path.dirname(os.__file__))
 
     def test_what_they_import_is_the_standard_librarys(self):
-        # logging.handlers imports queue; what an application asks importlib for is its own
-        code = shadows("queue", "socket") + """
+        # logging.handlers imports queue and socket, which imports selectors; what an application asks importlib for is its own
+        code = shadows("queue", "socket", "selectors") + """
             import logging.handlers
             report(hasattr(logging.handlers.queue, "ours"))
+            report(hasattr(logging.handlers.socket.selectors, "ours"))
             import importlib
             report(hasattr(importlib.import_module("csv"), "ours"))
             """.replace("            ", "")
         reports, _ = run_bootstrapped(code)
-        self.assertEqual(reports, [False, False])
+        self.assertEqual(reports, [False, False, False])
         code = shadows("calendar") + "import importlib\nreport(hasattr(importlib.import_module('calendar'), 'ours'))"
         self.assertEqual(run_bootstrapped(code)[0], [True])
 
