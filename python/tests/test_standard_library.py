@@ -54,11 +54,11 @@ class Found(unittest.TestCase):
         self.assertEqual(os.path.dirname(reports[-1]), os.path.dirname(os.__file__))
 
     def test_what_they_import_is_the_standard_librarys(self):
-        # logging.handlers imports queue and socket, which imports selectors; what an application asks importlib for is its own
-        code = shadows("queue", "socket", "selectors") + """
+        # logging.handlers imports queue, which imports heapq; what an application asks importlib for is its own
+        code = shadows("queue", "socket", "heapq") + """
             import logging.handlers
             report(hasattr(logging.handlers.queue, "ours"))
-            report(hasattr(logging.handlers.socket.selectors, "ours"))
+            report(hasattr(sys.modules["heapq"], "ours"))
             import importlib
             report(hasattr(importlib.import_module("csv"), "ours"))
             """.replace("            ", "")
