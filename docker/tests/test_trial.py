@@ -39,7 +39,7 @@ class Output(unittest.TestCase):
         self.assertEqual(self.told, trial.steps)
 
     def test_a_failure_says_where_and_why_and_is_no_step(self):
-        trial = self.read(SAID + "[error] x\nFAILED: a purge leaves: /x", 1)
+        trial = self.read(SAID + "[error] x\nFAILED: a purge leaves: /x ", 1)
         self.assertEqual((trial.steps, trial.fault), (["installed"], "purged: a purge leaves: /x"))
         self.assertIn("[error] x", trial.log)
 

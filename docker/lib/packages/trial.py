@@ -47,7 +47,7 @@ class Reader:
             name, _, version = line[4:].partition(" ")
             self._trial.versions[name] = version
         elif line.startswith("FAILED: "):
-            self._trial.fault = line[8:]
+            self._trial.fault = line[8:].strip()
 
     def over(self, status: int) -> Trial:
         """Closes the account; the step that failed is no step of it, but where."""
