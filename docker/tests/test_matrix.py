@@ -242,6 +242,7 @@ class Builds(unittest.TestCase):
             ("error: failed to download\nSSL certificate problem: self-signed", "--ca"),
             ("error[E0425]: cannot find value `x`\nreturned a non-zero code: 101", "cannot find value"),
             ("error: no such file\nwarning: build failed, waiting for other jobs to finish...\nreturned a code: 101", "no such file"),
+            ("FAIL: test_a (b.C.test_a)\nFAILED (failures=1)\ndpkg-buildpackage: error: debian/rules binary subprocess failed", "test_a (b.C"),
         ]:
             sentence = str(BuildError("mod_python:trixie", output.splitlines()))
             self.assertIn(words, sentence)

@@ -204,7 +204,9 @@ class BuildError(ImageError):
 
     def __init__(self, tag: str, lines: list[str]) -> None:
         output = "\n".join(lines)
-        cause = next((line for line in reversed(lines) if is_cause(line)), last_line(output))
+        # Of a package's own tests, the first that failed: what comes behind it says only that they did.
+        failed = (line for line in lines if re.match(r"(FAIL|ERROR): test_", line))
+        cause = next(failed, None) or next((line for line in reversed(lines) if is_cause(line)), last_line(output))
         if re.search(r"Temporary failure resolving|Could not resolve|Network is unreachable|Unable to connect", output):
             why = "the network, or the archive, cannot be reached from inside a build"
         elif "no space left on device" in output.lower():
