@@ -1,6 +1,7 @@
 """Small handlers that answer alike on a server and on mod_python.testing, and the requests for them."""
 
 import json
+import threading
 
 from mod_python import apache
 
@@ -414,12 +415,16 @@ def logging(req):
 
 
 cleaned = []
+all_are_done = threading.Event()
 
 
 @case()
 def cleanups(req):
     before = list(cleaned)
     cleaned.clear()
+    all_are_done.clear()
+    # The last one registered runs first, so the event comes last
+    req.register_cleanup(lambda _: all_are_done.set())
     req.register_cleanup(cleaned.append, 1)
     req.register_cleanup(cleaned.append, 2)
     return shown(req, before=before)
@@ -427,7 +432,8 @@ def cleanups(req):
 
 @case()
 def after_cleanups(req):
-    return shown(req, order=list(cleaned))
+    # A client has the whole response before the request's pool goes, so its next request may overtake the cleanups
+    return shown(req, done=all_are_done.wait(20), order=list(cleaned))
 
 
 @case()
