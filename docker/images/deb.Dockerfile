@@ -24,7 +24,7 @@ COPY include/ include/
 COPY python/ python/
 COPY src/ src/
 RUN touch build.rs src/lib.rs && DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage --no-pre-clean --target=build --no-sign && rm debian/debhelper-build-stamp
-COPY LICENSE README.md SECURITY.md ./
+COPY LICENSE NOTICE README.md SECURITY.md ./
 COPY debian/ debian/
 COPY docs/ docs/
 # All files of the context have the same old date: make takes them as they are. What is only compared is not tested again.

@@ -12,7 +12,7 @@ RUN mkdir src && touch src/lib.rs && cargo fetch --locked --quiet
 # Another one is another build, in another folder: docker/release --check compares them.
 ARG BUILD=1
 WORKDIR /build/${BUILD}/source
-COPY Cargo.toml Cargo.lock build.rs wrapper.h hatch_build.py pyproject.toml LICENSE README.md ./
+COPY Cargo.toml Cargo.lock build.rs wrapper.h hatch_build.py pyproject.toml LICENSE NOTICE README.md ./
 COPY include/ include/
 COPY src/ src/
 COPY python/ python/
