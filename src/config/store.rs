@@ -62,18 +62,18 @@ pub struct StoreOptions {
     pub size: u64,
     pub sync: StoreSync,
     pub readers: Option<u32>,
-    /// Whether changes are made in the map itself: LMDB's MDB_WRITEMAP.
-    pub writemap: bool,
+    /// Whether changes are made in the map itself: LMDB's MDB_WRITEMAP. None: where the folder is in memory.
+    pub writemap: Option<bool>,
 }
 
 impl StoreOptions {
     /// Where no option is given.
     pub fn of(location: StoreLocation<'_>) -> Self {
-        let sync = match location {
-            StoreLocation::Runtime | StoreLocation::Cache(_) => StoreSync::Never,
-            StoreLocation::Folder(_) | StoreLocation::Server(_) => StoreSync::Always,
+        let (sync, writemap) = match location {
+            StoreLocation::Runtime | StoreLocation::Cache(_) => (StoreSync::Never, None),
+            StoreLocation::Folder(_) | StoreLocation::Server(_) => (StoreSync::Always, Some(false)),
         };
-        Self { size: SIZE, sync, readers: None, writemap: false }
+        Self { size: SIZE, sync, readers: None, writemap }
     }
 }
 

@@ -74,31 +74,66 @@ impl Drop for MapLock {
     }
 }
 
-/// The length of the map: that of the file, or of one for data of a size, with the room that deleting and large changes need, which write
-/// copies of their pages.
-fn length_for(found: u64, size: usize) -> u64 {
-    const LEAST: usize = 1 << 20;
-    found.max(size.saturating_add((size / 4).max(LEAST)) as u64)
+/// How long the file of a map is at first, in bytes, and by how much it grows at least.
+const FIRST: u64 = 2 << 20;
+const STEP: u64 = 1 << 20;
+
+/// What is kept of a map for deleting and for large changes, which write copies of their pages.
+const LEAST_KEPT: usize = 1 << 20;
+
+/// How much data a map of a length takes.
+pub fn data_in(length: usize) -> usize {
+    length.saturating_sub((length / 5).max(LEAST_KEPT))
 }
 
-/// Gives the file of a map room for data of a size, before LMDB opens it; the length that the map has to have.
+/// The length of a map that takes data of a size.
+fn length_for(size: usize) -> u64 {
+    size.saturating_add((size / 4).max(LEAST_KEPT)) as u64
+}
+
+/// Gives the file of a map room, before LMDB opens it; the length that the map has to have.
 ///
 /// All that the file's length covers has room, whenever a process is killed: LMDB makes it longer after this.
 ///
 /// # Errors
 /// The file system has no such room. Nothing is changed then.
 pub fn make_room_for_map(path: &Path, size: usize, _: &MapLock) -> io::Result<usize> {
-    make_room(&open_file(path)?, size, true)
-}
-
-/// The same while LMDB has the file open, which becomes as long.
-pub fn lengthen_map(file: BorrowedFd<'_>, size: usize, _: &MapLock) -> io::Result<usize> {
-    make_room(&File::from(file.try_clone_to_owned()?), size, false)
-}
-
-fn make_room(file: &File, size: usize, keep_length: bool) -> io::Result<usize> {
+    let file = open_file(path)?;
     let found = file.metadata()?.len();
-    let length = length_for(found, size);
-    allocate(file, found..length, keep_length)?;
+    let length = found.max(FIRST.min(length_for(size)));
+    allocate(&file, found..length, true)?;
     Ok(usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+/// The length of the file of a map, which LMDB has open.
+pub fn length_of_map(file: BorrowedFd<'_>, _: &MapLock) -> io::Result<usize> {
+    let length = File::from(file.try_clone_to_owned()?).metadata()?.len();
+    Ok(usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+/// Makes it longer, by half but not beyond what data of a size takes, and gives that room; its length.
+///
+/// # Errors
+/// The file system has no such room. Nothing is changed then.
+pub fn lengthen_map(file: BorrowedFd<'_>, size: usize, _: &MapLock) -> io::Result<usize> {
+    let file = File::from(file.try_clone_to_owned()?);
+    let found = file.metadata()?.len();
+    // Whole megabytes, which are whole pages.
+    let wanted = (found + (found / 2).max(STEP)).next_multiple_of(STEP);
+    let length = found.max(wanted.min(length_for(size)));
+    allocate(&file, found..length, false)?;
+    Ok(usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_takes_data_of_its_size() {
+        for size in [1 << 20, 3 << 20, 4 << 20, 5 << 20, 256 << 20, 1 << 40] {
+            assert_eq!(data_in(length_for(size) as usize), size, "{size}");
+        }
+        assert!(data_in(FIRST as usize) >= 1 << 20);
+    }
 }

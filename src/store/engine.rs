@@ -89,10 +89,11 @@ impl Engine {
         user: Option<u32>,
         options: &StoreOptions,
         readers: u32,
+        writes_map: bool,
         parts: &Parts,
     ) -> Result<Self, StoreError> {
         let (size, readers) = (options.size, options.readers.unwrap_or(readers));
-        let environment = parts.environment(&within, readers, options);
+        let environment = parts.environment(&within, readers, options, writes_map);
         let environment = environment.map_err(|code| describe(name, &within, size, readers, Failure::Lmdb(code)))?;
         let this = Self {
             name: name.to_owned(),
@@ -175,7 +176,7 @@ impl Engine {
         let add = || self.with_patience(add);
         let mut outcome = add();
         let mut has_swept = true;
-        while has_swept && matches!(outcome, Err(Failure::Full | Failure::Lmdb(Code::MAP_FULL))) {
+        while has_swept && outcome.as_ref().is_err_and(Failure::is_for_want_of_room) {
             let swept = self.with_reserve(|| {
                 let swept = self.environment.write(|writing| entries::sweep(writing, now(), SWEEP))?;
                 // LMDB uses pages again in the second change after that which has freed them.
@@ -208,14 +209,25 @@ impl Engine {
         self.done(outcome)
     }
 
-    /// Runs `work` again while it finds no page in the map because a view shows old ones. Views are short, but a thread that has one can have
-    /// to wait for a processor while others change much.
+    /// Runs `work` again while the map can grow, and while it finds no page in the map because a view shows old ones. Views are short, but a
+    /// thread that has one can have to wait for a processor while others change much.
     fn with_patience<T>(&self, work: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
         const LONGEST: Duration = Duration::from_secs(5);
         let (mut until, mut is_last) = (None, false);
         loop {
-            let outcome = work();
-            if !matches!(outcome, Err(Failure::Lmdb(Code::MAP_FULL))) {
+            let length = self.environment.length_of_map();
+            let mut outcome = work();
+            let has_no_page = matches!(outcome, Err(Failure::Lmdb(Code::MAP_FULL)));
+            if !has_no_page && !matches!(outcome, Err(Failure::Full)) {
+                return outcome;
+            }
+            match self.environment.grow(length) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                // That is why there is no room.
+                Err(code) => outcome = Err(code.into()),
+            }
+            if !has_no_page {
                 return outcome;
             }
             let until = *until.get_or_insert_with(|| Instant::now() + LONGEST);
@@ -249,7 +261,9 @@ impl Engine {
     fn at_once<T>(&self, work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
         match self.environment.write_at_once(|writing| self.work_and_sweep(writing, work)) {
             Ok(Some(done)) => Ok(done),
-            Ok(None) | Err(Failure::Full | Failure::Lmdb(Code::MAP_FULL)) => Err(StoreError::WouldWait),
+            Ok(None) => Err(StoreError::WouldWait),
+            // The map may have to grow.
+            Err(failure) if failure.is_for_want_of_room() => Err(StoreError::WouldWait),
             Err(failure) => Err(self.described(failure)),
         }
     }

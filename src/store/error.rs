@@ -49,6 +49,13 @@ pub enum Failure {
     Damaged,
 }
 
+impl Failure {
+    /// Whether there was no room for the change: in the store, its map or the file system.
+    pub fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Self::Full | Self::Lmdb(Code::MAP_FULL | Code::NO_SPACE | Code::QUOTA))
+    }
+}
+
 impl From<Code> for Failure {
     fn from(code: Code) -> Self {
         Self::Lmdb(code)

@@ -104,6 +104,8 @@ pub struct Entered {
     pub identity: Identity,
     /// Whose it is, where each user has one.
     pub user: Option<u32>,
+    /// Whether changes are made in the map.
+    pub writes_map: bool,
 }
 
 /// The folder of a store's files for this process's user: the store's, or one within.
@@ -113,13 +115,13 @@ pub struct Entered {
 pub fn enter(folder: &Path, options: &StoreOptions) -> Result<Entered, Unusable> {
     let (path, found) = enter_own(folder)?;
     let user = (path != folder).then(|| found.uid());
-    on_right_system(&path, options)?;
-    let (path, found) = match options.writemap {
+    let writes_map = on_right_system(&path, options)?;
+    let (path, found) = match writes_map {
         // Files of its own: processes that write in the map and others must not share them, since LMDB cuts them to the size of its map.
         true => within(&path, "writemap", found.uid())?,
         false => (path, found),
     };
-    Ok(Entered { path, identity: (found.dev(), found.ino()), user })
+    Ok(Entered { path, identity: (found.dev(), found.ino()), user, writes_map })
 }
 
 fn enter_own(folder: &Path) -> Result<(PathBuf, Metadata), Unusable> {
@@ -158,8 +160,8 @@ pub fn open_file(path: &Path) -> io::Result<File> {
     options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
-/// Whether the file system of a folder is one on which a store can be.
-fn on_right_system(folder: &Path, options: &StoreOptions) -> Result<(), Unusable> {
+/// Whether changes are made in the map of a store in a folder, if the file system is one on which a store can be.
+fn on_right_system(folder: &Path, options: &StoreOptions) -> Result<bool, Unusable> {
     // From linux/magic.h and the kernel's own sources: NFS, SMB, CIFS, SMB2, Coda, AFS, 9P, Ceph.
     const OF_NETWORK: [u32; 8] =
         [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x7375_7245, 0x5346_414f, 0x0102_1997, 0x00c3_6400];
@@ -168,10 +170,10 @@ fn on_right_system(folder: &Path, options: &StoreOptions) -> Result<(), Unusable
     if system.is_some_and(|system| OF_NETWORK.contains(&system)) {
         return Err(Unusable::OnNetwork);
     }
-    if options.writemap && system != Some(TMPFS) {
-        return Err(Unusable::NotInMemory);
+    match (options.writemap, system == Some(TMPFS)) {
+        (Some(true), false) => Err(Unusable::NotInMemory),
+        (wanted, is_in_memory) => Ok(wanted.unwrap_or(is_in_memory)),
     }
-    Ok(())
 }
 
 /// Whether a folder is a user's own, and nobody else's to write.

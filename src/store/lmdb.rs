@@ -3,22 +3,22 @@
 //! An environment belongs to the process that has opened it, and is never closed: closing its files would drop the process's locks on them
 //! (lmdb.h, "Caveats").
 
+mod map;
 mod transaction;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::ptr;
 use std::time::{Duration, Instant};
 
 use lmdb_master_sys as raw;
 use parking_lot::{Mutex, RwLock};
 
-use super::allocation::{MapLock, lengthen_map, make_room_for_locks, make_room_for_map};
-use super::write_lock::WriteLock;
+use super::allocation::{data_in, make_room_for_locks};
+use map::InMap;
 
 pub use transaction::{Reading, View, Writing};
 
@@ -110,13 +110,6 @@ pub struct Environment {
     in_map: Option<InMap>,
 }
 
-/// What processes that make changes in the map share.
-struct InMap {
-    /// The file that `MapLock` is about.
-    map_lock: PathBuf,
-    write_lock: WriteLock,
-}
-
 /// A read transaction that was reset.
 struct Reader(*mut raw::MDB_txn);
 
@@ -132,16 +125,8 @@ impl Environment {
     pub fn open(folder: &Path, options: &Options) -> Result<Self, Code> {
         make_room_for_locks(&folder.join("lock.mdb"), options.readers)?;
         let path = CString::new(folder.as_os_str().as_bytes()).map_err(|_| Code(libc::EINVAL))?;
-        let map_lock = folder.join("map");
-        let alone = options.writes_map.then(|| MapLock::take(&map_lock)).transpose()?;
-        let (size, in_map) = match &alone {
-            Some(alone) => {
-                let write_lock = WriteLock::open(&folder.join("write"), alone)?;
-                let size = make_room_for_map(&folder.join("data.mdb"), options.size, alone)?;
-                (size, Some(InMap { map_lock, write_lock }))
-            }
-            None => (options.size, None),
-        };
+        let (in_map, alone) = options.writes_map.then(|| InMap::open(folder, options.size)).transpose()?.unzip();
+        let size = in_map.as_ref().map_or(options.size, InMap::length);
         let mut env = ptr::null_mut();
         // SAFETY: `env` is filled in, and closed again if it cannot be opened, as LMDB demands.
         unsafe {
@@ -277,40 +262,8 @@ impl Environment {
         // SAFETY: a live environment; `txn` is filled in.
         checked(unsafe { raw::mdb_txn_begin(self.env, ptr::null_mut(), 0, &mut txn) })?;
         let view = View { txn, tables: &self.tables, thread: PhantomData };
-        Ok(Writing { view, limit: self.in_map.is_some().then_some(self.size), is_ended: false })
-    }
-
-    /// Takes on what another process has written behind the end of this one's map.
-    fn enlarge(&self) -> Result<(), Code> {
-        // Not the size of the other one's map: it may have been enlarged to delete something, and this process would fill that room.
-        self.resize(0)
-    }
-
-    /// Gives the map its size, or what is in use if that is larger, and so many bytes more. Waits for the transactions of this process.
-    ///
-    /// A map in which changes are made only takes on the length of its file, which always has more room than the size.
-    pub fn resize(&self, more: usize) -> Result<(), Code> {
-        if let Some(in_map) = &self.in_map {
-            // Not while transactions of this process wait.
-            let alone = MapLock::take(&in_map.map_lock)?;
-            let mut file = -1;
-            // SAFETY: a live environment; its file is open as long as it is.
-            let file = unsafe {
-                checked(raw::mdb_env_get_fd(self.env, &mut file))?;
-                BorrowedFd::borrow_raw(file)
-            };
-            let length = lengthen_map(file, self.size, &alone)?;
-            if length == self.info()?.me_mapsize {
-                return Ok(());
-            }
-            let _alone = self.map.write();
-            // SAFETY: as below. The file does not become shorter.
-            return checked(unsafe { raw::mdb_env_set_mapsize(self.env, length as _) });
-        }
-        let _alone = self.map.write();
-        let (used, _) = self.used()?;
-        // SAFETY: a live environment. No transaction of this process is open; those that were reset see nothing.
-        checked(unsafe { raw::mdb_env_set_mapsize(self.env, self.size.max(used).saturating_add(more) as _) })
+        let limit = self.in_map.as_ref().map(|in_map| self.size.min(data_in(in_map.length())));
+        Ok(Writing { view, limit, is_ended: false })
     }
 
     /// How many bytes are in use, those of free pages too, and how many a page has.
@@ -401,7 +354,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    fn folder(name: &str) -> PathBuf {
+    fn folder(name: &str) -> std::path::PathBuf {
         let folder = std::env::temp_dir().join(format!("mod_python-lmdb-{name}-{}", std::process::id()));
         std::fs::create_dir(&folder).expect("we may");
         folder

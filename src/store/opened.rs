@@ -45,16 +45,13 @@ impl Parts {
         within: &Path,
         readers: u32,
         options: &StoreOptions,
+        writes_map: bool,
     ) -> Result<&'static Environment, Code> {
         if let Some(environment) = self.environment.get() {
             return Ok(environment);
         }
-        let options = Options {
-            size: options.size as usize,
-            readers,
-            syncs: options.sync == StoreSync::Always,
-            writes_map: options.writemap,
-        };
+        let options =
+            Options { size: options.size as usize, readers, syncs: options.sync == StoreSync::Always, writes_map };
         let environment = Environment::open(within, &options)?;
         Ok(self.environment.get_or_init(|| Box::leak(Box::new(environment))))
     }
@@ -108,14 +105,15 @@ pub fn engine(name: &str, folder: &Path, options: &StoreOptions, readers: u32) -
     }
     let unusable =
         |why: Unusable| StoreError::Unusable { name: name.to_owned(), folder: folder.to_owned(), why: why.to_string() };
-    let Entered { path: within, identity, user } = enter(folder, options).map_err(unusable)?;
+    let Entered { path: within, identity, user, writes_map } = enter(folder, options).map_err(unusable)?;
     let parts = match parts.entry(identity) {
         std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
         std::collections::hash_map::Entry::Vacant(entry) => {
             entry.insert(Parts::open(&within).map_err(|error| unusable(Unusable::Files(error)))?)
         }
     };
-    let engine: &'static Engine = Box::leak(Box::new(Engine::open(name, within, user, options, readers, parts)?));
+    let engine: &'static Engine =
+        Box::leak(Box::new(Engine::open(name, within, user, options, readers, writes_map, parts)?));
     engines.insert(folder.to_owned(), engine);
     Ok(engine)
 }

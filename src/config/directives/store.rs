@@ -39,13 +39,16 @@ pub(super) fn store(reading: &mut Reading<'_>, words: &[&CStr]) -> Outcome {
         set(&mut settings, location, key, value).map_err(&wrong)?;
         pairs.push((key, value));
     }
-    if settings.writemap {
-        if pairs.iter().any(|(key, _)| *key == "sync") {
+    let has_sync = pairs.iter().any(|(key, _)| *key == "sync");
+    match settings.writemap {
+        Some(true) if has_sync => {
             return Err(wrong(
                 "writemap=on is for a folder in memory, where sync= means nothing: leave one out".to_owned(),
             ));
         }
-        settings.sync = StoreSync::Never;
+        Some(true) => settings.sync = StoreSync::Never,
+        None if has_sync => settings.writemap = Some(false),
+        None | Some(false) => {}
     }
     let pool = reading.pool();
     let store = Store { name, location, options: settings, pairs: pool.slice(&pairs), origin: reading.origin() };
@@ -122,8 +125,8 @@ fn set(settings: &mut StoreOptions, location: StoreLocation<'_>, key: &str, valu
         }
         ("writemap", false) => {
             settings.writemap = match value {
-                "on" => true,
-                "off" => false,
+                "on" => Some(true),
+                "off" => Some(false),
                 _ => return Err(not_understood("on or off")),
             };
         }

@@ -23,7 +23,7 @@ pub struct Reading<'e> {
 /// A transaction that can change what it sees.
 pub struct Writing<'e> {
     pub(super) view: View<'e>,
-    /// The largest size of the data in bytes, where the map does not set it.
+    /// The largest size of the data in bytes, where it is not that of the map.
     pub(super) limit: Option<usize>,
     pub(super) is_ended: bool,
 }

@@ -1,0 +1,102 @@
+//! The size of the map, and the map in which changes are made (MDB_WRITEMAP), which grows with its data.
+
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lmdb_master_sys as raw;
+
+use super::super::allocation::{MapLock, length_of_map, lengthen_map, make_room_for_map};
+use super::super::write_lock::WriteLock;
+use super::{Code, Environment, checked};
+
+/// What processes that make changes in the map share.
+pub(super) struct InMap {
+    /// The file that `MapLock` is about.
+    map_lock: PathBuf,
+    pub write_lock: WriteLock,
+    /// The length of this process's map in bytes. That of the file may be larger.
+    length: AtomicUsize,
+}
+
+impl InMap {
+    /// Gives the map its first room. LMDB is to open it before the lock is dropped.
+    pub fn open(folder: &Path, size: usize) -> Result<(Self, MapLock), Code> {
+        let map_lock = folder.join("map");
+        let alone = MapLock::take(&map_lock)?;
+        let write_lock = WriteLock::open(&folder.join("write"), &alone)?;
+        let length = make_room_for_map(&folder.join("data.mdb"), size, &alone)?;
+        Ok((Self { map_lock, write_lock, length: AtomicUsize::new(length) }, alone))
+    }
+
+    #[inline]
+    pub fn length(&self) -> usize {
+        self.length.load(Ordering::Relaxed)
+    }
+}
+
+impl Environment {
+    /// Takes on what another process has written behind the end of this one's map.
+    pub(super) fn enlarge(&self) -> Result<(), Code> {
+        // Not the size of the other one's map: it may have been enlarged to delete something, and this process would fill that room.
+        self.resize(0)
+    }
+
+    /// Gives the map its size, or what is in use if that is larger, and so many bytes more. Waits for the transactions of this process.
+    ///
+    /// A map in which changes are made only takes on the length of its file: see `grow`.
+    pub fn resize(&self, more: usize) -> Result<(), Code> {
+        if let Some(in_map) = &self.in_map {
+            return self.take_on(in_map, |file, alone| Ok(length_of_map(file, alone)?)).map(drop);
+        }
+        let _alone = self.map.write();
+        let (used, _) = self.used()?;
+        // SAFETY: a live environment. No transaction of this process is open; those that were reset see nothing.
+        checked(unsafe { raw::mdb_env_set_mapsize(self.env, self.size.max(used).saturating_add(more) as _) })
+    }
+
+    /// How long the map is at the moment, in bytes, where changes are made in it.
+    #[inline]
+    pub fn length_of_map(&self) -> Option<usize> {
+        self.in_map.as_ref().map(InMap::length)
+    }
+
+    /// Makes the map longer in which there was no room for a change when it had a length. False if it is as long as its size lets it be. Waits for
+    /// the transactions of this process.
+    ///
+    /// # Errors
+    /// The file system has no room.
+    pub fn grow(&self, had: Option<usize>) -> Result<bool, Code> {
+        let (Some(in_map), Some(had)) = (&self.in_map, had) else { return Ok(false) };
+        let length = self.take_on(in_map, |file, alone| {
+            let found = length_of_map(file, alone)?;
+            // Another thread or process may have made it longer meanwhile.
+            if found > had { Ok(found) } else { Ok(lengthen_map(file, self.size, alone)?) }
+        })?;
+        Ok(length > had)
+    }
+
+    /// Gives the map the length that `length` finds for its file.
+    fn take_on(
+        &self,
+        in_map: &InMap,
+        length: impl FnOnce(BorrowedFd<'_>, &MapLock) -> Result<usize, Code>,
+    ) -> Result<usize, Code> {
+        // Not while transactions of this process wait.
+        let alone = MapLock::take(&in_map.map_lock)?;
+        let mut file = -1;
+        // SAFETY: a live environment; its file is open as long as it is.
+        let file = unsafe {
+            checked(raw::mdb_env_get_fd(self.env, &mut file))?;
+            BorrowedFd::borrow_raw(file)
+        };
+        let length = length(file, &alone)?;
+        if length != in_map.length() {
+            let _alone = self.map.write();
+            // SAFETY: a live environment. No transaction of this process is open; those that were reset see nothing. The file has this length.
+            checked(unsafe { raw::mdb_env_set_mapsize(self.env, length as _) })?;
+            in_map.length.store(length, Ordering::Relaxed);
+        }
+        Ok(length)
+    }
+}
