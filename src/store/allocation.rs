@@ -27,7 +27,7 @@ fn allocate(_: &File, _: Range<u64>, _: bool) -> io::Result<()> {
 }
 
 /// Does what a signal has interrupted again.
-fn repeated(call: impl Fn() -> c_int) -> io::Result<()> {
+fn repeated(mut call: impl FnMut() -> c_int) -> io::Result<()> {
     while call() != 0 {
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {
@@ -81,6 +81,21 @@ const STEP: u64 = 1 << 20;
 /// What is kept of a map for deleting and for large changes, which write copies of their pages.
 const LEAST_KEPT: usize = 1 << 20;
 
+/// How many bytes the file system of a file has for it. A twentieth of all is left to others: the runtime directory is also the system's.
+fn room(file: &File) -> io::Result<u64> {
+    let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: an open file; the structure is filled in on success.
+    let found = unsafe {
+        repeated(|| libc::fstatvfs(file.as_raw_fd(), found.as_mut_ptr()))?;
+        found.assume_init()
+    };
+    // Zero: a tmpfs without a limit.
+    if found.f_blocks == 0 {
+        return Ok(u64::MAX);
+    }
+    Ok((found.f_bavail as u64).saturating_sub(found.f_blocks as u64 / 20).saturating_mul(found.f_frsize as u64))
+}
+
 /// How much data a map of a length takes.
 pub fn data_in(length: usize) -> usize {
     length.saturating_sub((length / 5).max(LEAST_KEPT))
@@ -101,6 +116,9 @@ pub fn make_room_for_map(path: &Path, size: usize, _: &MapLock) -> io::Result<us
     let file = open_file(path)?;
     let found = file.metadata()?.len();
     let length = found.max(FIRST.min(length_for(size)));
+    if length > found && room(&file)? < length - found {
+        return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+    }
     allocate(&file, found..length, true)?;
     Ok(usize::try_from(length).unwrap_or(usize::MAX))
 }
@@ -111,7 +129,7 @@ pub fn length_of_map(file: BorrowedFd<'_>, _: &MapLock) -> io::Result<usize> {
     Ok(usize::try_from(length).unwrap_or(usize::MAX))
 }
 
-/// Makes it longer, by half but not beyond what data of a size takes, and gives that room; its length.
+/// Makes it longer, by half or by what the file system has, but not beyond what data of a size takes, and gives that room; its length.
 ///
 /// # Errors
 /// The file system has no such room. Nothing is changed then.
@@ -120,7 +138,13 @@ pub fn lengthen_map(file: BorrowedFd<'_>, size: usize, _: &MapLock) -> io::Resul
     let found = file.metadata()?.len();
     // Whole megabytes, which are whole pages.
     let wanted = (found + (found / 2).max(STEP)).next_multiple_of(STEP);
-    let length = found.max(wanted.min(length_for(size)));
+    let wanted = found.max(wanted.min(length_for(size)));
+    let room = room(&file)?;
+    // Asked for only if it is there: the system gives page after page until there is none, and others would have none for a moment.
+    let length = if wanted - found <= room { wanted } else { found + room / STEP * STEP };
+    if length == found && wanted > found {
+        return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+    }
     allocate(&file, found..length, false)?;
     Ok(usize::try_from(length).unwrap_or(usize::MAX))
 }

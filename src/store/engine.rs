@@ -161,6 +161,7 @@ impl Engine {
         waiting: Waiting,
         work: impl Fn(&mut Writing<'_>, u64) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
+        /// A change that takes away many entries writes many pages before it frees any.
         const SWEEP: usize = 1000;
         let work = |writing: &mut Writing<'_>, time| {
             let done = work(writing, time)?;
@@ -175,10 +176,10 @@ impl Engine {
         };
         let add = || self.with_patience(add);
         let mut outcome = add();
-        let mut has_swept = true;
+        let (mut has_swept, mut most) = (true, SWEEP);
         while has_swept && outcome.as_ref().is_err_and(Failure::is_for_want_of_room) {
             let swept = self.with_reserve(|| {
-                let swept = self.environment.write(|writing| entries::sweep(writing, now(), SWEEP))?;
+                let swept = self.sweep(&mut most)?;
                 // LMDB uses pages again in the second change after that which has freed them.
                 self.environment.write(|writing| self.mark(writing)).map(|()| swept)
             });
@@ -186,6 +187,21 @@ impl Engine {
             outcome = add();
         }
         self.done(outcome)
+    }
+
+    /// Takes away expired entries, at most `most`, which becomes less where there is no room for the copies of the pages in which so many are.
+    fn sweep(&self, most: &mut usize) -> Result<usize, Failure> {
+        loop {
+            match self.environment.write(|writing| entries::sweep(writing, now(), *most)) {
+                Err(Failure::Lmdb(Code::MAP_FULL)) if *most > 1 => *most = (*most / 4).max(1),
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Whether an entry, or all entries of a change, could be in the store at all: what could not is refused before the map grows.
+    fn can_hold(&self, bytes: usize) -> Result<(), StoreError> {
+        if bytes as u64 > self.size { Err(self.described(Failure::Full)) } else { Ok(()) }
     }
 
     /// Writes the format of the entries.
@@ -308,6 +324,7 @@ impl Engine {
 
     /// Writes a value.
     pub fn set(&self, name: &[u8], value: &[u8], ttl: u64, waiting: Waiting) -> Result<(), StoreError> {
+        self.can_hold(name.len() + value.len())?;
         self.write(waiting, |writing, now| entries::put(writing, name, value, ttl, now))
     }
 
@@ -341,7 +358,11 @@ impl Engine {
         };
         match writes.iter().all(|write| write.value.is_none()) {
             true => self.free(waiting, work),
-            false => self.write(waiting, work),
+            false => {
+                let value = |write: &Write| write.value.as_ref().map_or(0, Vec::len);
+                self.can_hold(writes.iter().map(|write| write.name.len() + value(write)).sum())?;
+                self.write(waiting, work)
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use std::marker::PhantomData;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use lmdb_master_sys as raw;
@@ -102,8 +103,11 @@ pub struct Environment {
     tables: [raw::MDB_dbi; Table::COUNT],
     /// Read transactions that nobody uses at the moment: each keeps its place in the table of readers.
     idle: Mutex<Vec<Reader>>,
-    /// Held for writing while the map is changed, when no transaction may be open in this process.
+    /// Held for writing while the map is changed, when no transaction may be open in this process, and for reading while it is looked at. It is
+    /// fair: many short transactions do not keep a change of the map waiting. So it must not be held twice by one thread.
     map: RwLock<()>,
+    /// The map was lost when it was to become longer: nothing can be read or written any more.
+    is_lost: AtomicBool,
     /// The largest size of the data, in bytes.
     size: usize,
     /// Where changes are made in the map.
@@ -151,6 +155,7 @@ impl Environment {
             tables: [0; Table::COUNT],
             idle: Mutex::default(),
             map: RwLock::new(()),
+            is_lost: AtomicBool::new(false),
             size: options.size,
             in_map,
         };
@@ -178,7 +183,7 @@ impl Environment {
     /// It must not block, since a view keeps what it shows from being reused. It must not be nested: the inner one could wait for the outer one.
     pub fn read<T, E: From<Code>>(&self, work: impl FnOnce(&Reading<'_>) -> Result<T, E>) -> Result<T, E> {
         loop {
-            let map = self.map.read_recursive();
+            let map = self.map.read();
             match self.begin_reading() {
                 Ok(reading) => return work(&reading),
                 Err(Code::MAP_RESIZED) => {
@@ -191,6 +196,7 @@ impl Environment {
     }
 
     fn begin_reading(&self) -> Result<Reading<'_>, Code> {
+        self.has_map()?;
         // Not locked while the transaction begins.
         let idle = self.idle.lock().pop();
         if let Some(Reader(txn)) = idle {
@@ -230,7 +236,7 @@ impl Environment {
     pub fn write<T, E: From<Code>>(&self, work: impl FnOnce(&mut Writing<'_>) -> Result<T, E>) -> Result<T, E> {
         let _alone = self.in_map.as_ref().map(|in_map| in_map.write_lock.take()).transpose().map_err(Code::from)?;
         loop {
-            let map = self.map.read_recursive();
+            let map = self.map.read();
             match self.begin_writing() {
                 Ok(writing) => return writing.finish(work),
                 Err(Code::MAP_RESIZED) => {
@@ -249,7 +255,7 @@ impl Environment {
     ) -> Result<Option<T>, E> {
         let Some(in_map) = &self.in_map else { return Ok(None) };
         let Some(_alone) = in_map.write_lock.try_take().map_err(Code::from)? else { return Ok(None) };
-        let Some(_map) = self.map.try_read_recursive() else { return Ok(None) };
+        let Some(_map) = self.map.try_read() else { return Ok(None) };
         match self.begin_writing() {
             Ok(writing) => writing.finish(work).map(Some),
             Err(Code::MAP_RESIZED) => Ok(None),
@@ -258,6 +264,7 @@ impl Environment {
     }
 
     fn begin_writing(&self) -> Result<Writing<'_>, Code> {
+        self.has_map()?;
         let mut txn = ptr::null_mut();
         // SAFETY: a live environment; `txn` is filled in.
         checked(unsafe { raw::mdb_txn_begin(self.env, ptr::null_mut(), 0, &mut txn) })?;
@@ -266,8 +273,9 @@ impl Environment {
         Ok(Writing { view, limit, is_ended: false })
     }
 
-    /// How many bytes are in use, those of free pages too, and how many a page has.
+    /// How many bytes are in use, those of free pages too, and how many a page has. The caller holds the map.
     fn used(&self) -> Result<(usize, usize), Code> {
+        self.has_map()?;
         let last = self.info()?.me_last_pgno;
         let mut stat = std::mem::MaybeUninit::<raw::MDB_stat>::uninit();
         // SAFETY: a live environment; the structure is filled in on success.
@@ -278,7 +286,9 @@ impl Environment {
         }
     }
 
+    /// The caller holds the map.
     fn info(&self) -> Result<raw::MDB_envinfo, Code> {
+        self.has_map()?;
         let mut info = std::mem::MaybeUninit::uninit();
         // SAFETY: a live environment; the structure is filled in on success.
         unsafe { checked(raw::mdb_env_info(self.env, info.as_mut_ptr())).map(|()| info.assume_init()) }
@@ -292,7 +302,10 @@ impl Environment {
             // See `Writing::has_room`.
             return Ok(true);
         }
-        let (used, page) = self.used()?;
+        let (used, page) = {
+            let _map = self.map.read();
+            self.used()?
+        };
         if used <= self.size {
             return Ok(true);
         }
@@ -302,8 +315,9 @@ impl Environment {
 
     /// Writes what was committed to the disk. Blocks.
     pub fn sync(&self) -> Result<(), Code> {
+        let _map = self.map.read();
         // SAFETY: a live environment.
-        checked(unsafe { raw::mdb_env_sync(self.env, 1) })
+        self.has_map().and_then(|()| checked(unsafe { raw::mdb_env_sync(self.env, 1) }))
     }
 
     /// Waits until no view shows what was before this moment: pages that were freed since are not used again before. False if there was
@@ -311,7 +325,10 @@ impl Environment {
     pub fn wait_for_readers(&self, until: Instant) -> Result<bool, Code> {
         const LOOK: Duration = Duration::from_millis(1);
         self.free_readers();
-        let now = self.info()?.me_last_txnid;
+        let now = {
+            let _map = self.map.read();
+            self.info()?.me_last_txnid
+        };
         let mut has_waited = false;
         while self.oldest_view()?.is_some_and(|oldest| oldest < now) {
             if Instant::now() >= until {
@@ -352,6 +369,7 @@ impl Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::Ordering;
     use std::sync::mpsc;
 
     fn folder(name: &str) -> std::path::PathBuf {
@@ -380,6 +398,63 @@ mod tests {
             assert_eq!(at_once(), Ok(done));
             std::fs::remove_dir_all(&folder).expect("we may");
         }
+    }
+
+    /// Another thread that looks at the map meanwhile would look at nothing, and end the process.
+    #[test]
+    fn the_map_is_changed_while_others_look_at_it() {
+        for writes_map in [true, false] {
+            let folder = folder(if writes_map { "looked-map" } else { "looked-file" });
+            let options = Options { size: 64 << 20, readers: 8, syncs: false, writes_map };
+            let environment = Environment::open(&folder, &options).expect("it is new");
+            let is_done = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !is_done.load(Ordering::Relaxed) {
+                        environment.wait_for_readers(Instant::now()).expect("LMDB has its list");
+                        environment.has_room().expect("it can be read");
+                        environment.sync().expect("it can be written");
+                    }
+                });
+                for _ in 0..200 {
+                    match environment.length_of_map() {
+                        Some(length) => _ = environment.grow(Some(length)).expect("there is room"),
+                        None => {
+                            environment.resize(4 << 20).and_then(|()| environment.resize(0)).expect("there is room")
+                        }
+                    }
+                }
+                is_done.store(true, Ordering::Relaxed);
+            });
+            std::fs::remove_dir_all(&folder).expect("we may");
+        }
+    }
+
+    #[test]
+    fn many_readers_do_not_keep_the_map_from_growing() {
+        let folder = folder("read");
+        let options = Options { size: 256 << 20, readers: 32, syncs: false, writes_map: true };
+        let environment = Environment::open(&folder, &options).expect("it is new");
+        environment.write(|writing| writing.put(Table::Entries, b"ekey", &[7; 60_000])).expect("there is room");
+        let is_done = AtomicBool::new(false);
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    // The end, so that a defect is a failure
+                    while !is_done.load(Ordering::Relaxed) && begun.elapsed() < Duration::from_secs(120) {
+                        let read =
+                            |view: &Reading<'_>| Ok::<_, Code>(view.get(Table::Entries, b"ekey")?.map(<[u8]>::to_vec));
+                        assert_eq!(environment.read(read), Ok(Some(vec![7; 60_000])));
+                    }
+                });
+            }
+            while environment.grow(environment.length_of_map()).expect("there is room") {}
+            is_done.store(true, Ordering::Relaxed);
+        });
+        assert!(begun.elapsed() < Duration::from_secs(120));
+        assert_eq!(environment.length_of_map(), Some(320 << 20));
+        std::fs::remove_dir_all(&folder).expect("we may");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
+use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lmdb_master_sys as raw;
@@ -51,8 +52,30 @@ impl Environment {
         }
         let _alone = self.map.write();
         let (used, _) = self.used()?;
-        // SAFETY: a live environment. No transaction of this process is open; those that were reset see nothing.
-        checked(unsafe { raw::mdb_env_set_mapsize(self.env, self.size.max(used).saturating_add(more) as _) })
+        // SAFETY: no transaction of this process is open.
+        unsafe { self.set_length(self.size.max(used).saturating_add(more)) }
+    }
+
+    /// Maps the file anew with another length.
+    ///
+    /// LMDB takes the old map away first, and nothing can be read any more if there is no address space for the new one: that is tried before.
+    ///
+    /// # Safety
+    /// No transaction of this process is open, and none begins meanwhile. A file in whose map changes are made has this length.
+    unsafe fn set_length(&self, length: usize) -> Result<(), Code> {
+        try_address_space(length.saturating_sub(self.info()?.me_mapsize))?;
+        // SAFETY: a live environment; those transactions that were reset see nothing.
+        let set = checked(unsafe { raw::mdb_env_set_mapsize(self.env, length as _) });
+        if set.is_err() {
+            self.is_lost.store(true, Ordering::Relaxed);
+        }
+        set
+    }
+
+    /// Whether there is a map.
+    #[inline]
+    pub(super) fn has_map(&self) -> Result<(), Code> {
+        if self.is_lost.load(Ordering::Relaxed) { Err(Code(libc::ENOMEM)) } else { Ok(()) }
     }
 
     /// How long the map is at the moment, in bytes, where changes are made in it.
@@ -93,10 +116,27 @@ impl Environment {
         let length = length(file, &alone)?;
         if length != in_map.length() {
             let _alone = self.map.write();
-            // SAFETY: a live environment. No transaction of this process is open; those that were reset see nothing. The file has this length.
-            checked(unsafe { raw::mdb_env_set_mapsize(self.env, length as _) })?;
+            // SAFETY: no transaction of this process is open. The file has this length.
+            unsafe { self.set_length(length)? };
             in_map.length.store(length, Ordering::Relaxed);
         }
         Ok(length)
     }
+}
+
+/// Whether this process can map so many bytes more.
+fn try_address_space(bytes: usize) -> Result<(), Code> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping, which nobody can use, and which is taken away again.
+    unsafe {
+        let tried = libc::mmap(ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0);
+        if tried == libc::MAP_FAILED {
+            return Err(std::io::Error::last_os_error().into());
+        }
+        libc::munmap(tried, bytes);
+    }
+    Ok(())
 }
