@@ -63,19 +63,23 @@ impl WriteLock {
 
     /// Takes the lock. Blocks until it is free.
     ///
-    /// Sleeps first, for about a hundred small changes each time: whoever changes much then makes those in a row. If the lock went from core to core
+    /// Sleeps first, for a hundred small changes and then for more: whoever changes much then makes those in a row, and those that wait leave it the
+    /// processor. If the lock went from core to core
     /// with each change, all of its data would, too, and each change would have to wake somebody.
     ///
     /// # Errors
     /// The mutex is damaged.
     pub fn take(&self) -> io::Result<WriteGuard<'_>> {
-        const NAP: Duration = Duration::from_micros(50);
-        const NAPS: usize = 20;
+        const FIRST: Duration = Duration::from_micros(50);
+        const LONGEST: Duration = Duration::from_micros(400);
+        const NAPS: usize = 12;
+        let mut nap = FIRST;
         for _ in 0..NAPS {
             match self.try_take()? {
                 Some(guard) => return Ok(guard),
-                None => thread::sleep(NAP),
+                None => thread::sleep(nap),
             }
+            nap = (2 * nap).min(LONGEST);
         }
         // SAFETY: as above.
         self.taken(unsafe { libc::pthread_mutex_lock(self.0.mutex.get()) })
