@@ -63,9 +63,9 @@ impl WriteLock {
 
     /// Takes the lock. Blocks until it is free.
     ///
-    /// Sleeps first, for a hundred small changes and then for more: whoever changes much then makes those in a row, and those that wait leave it the
-    /// processor. If the lock went from core to core
-    /// with each change, all of its data would, too, and each change would have to wake somebody.
+    /// Sleeps first, for a hundred small changes and then for more: whoever changes much then makes those in a row, and those that wait leave it
+    /// the processor. If the lock went from core to core with each change, all of its data would, too, and each change would have to wake
+    /// somebody.
     ///
     /// # Errors
     /// The mutex is damaged.
