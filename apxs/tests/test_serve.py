@@ -129,6 +129,10 @@ class Finding(unittest.TestCase):
             ({"manage.py": MANAGE.format("mysite.settings")}, "(mysite.settings) without a wsgi.py"),
         ):
             self.assertIn(sentence, self.read(files), files)
+        for name, called in (("wsgi.py", "."), ("app.py", "."), ("page.py", "page.py"), ("site.wsgi", "site.wsgi")):
+            said = self.read({name: "x = 1\nimport (\n"}, called)
+            self.assertIn(f"{name} is not valid Python (line 2: ", said)
+        self.assertIn("page.py is not valid Python (", self.read({"page.py": "x = '\0'\n"}, "page.py"))
         self.assertIn("there is no folder or file nothing", self.read({}, "nothing"))
         self.assertIn("--factory is for a WSGI application", self.read({"page.py": HANDLER}, factory=True))
         self.assertIn("none of create_app, make_app", self.read({"wsgi.py": APPLICATION}, factory=True))

@@ -1,5 +1,6 @@
 """What ``mod_python serve`` serves: an application, handlers or a site, found by what its files say. Nothing of it is run."""
 
+import ast
 import os
 import re
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class Finder:
             path = _file_of(here, app)
             name = self._object_in(path)
             if name is None:
-                raise UsageError(f"{app} defines {self._nothing_known()}: write {self.called} {app}:OBJECT.")
+                raise self._without_object(app, path)
             return self._application(os.path.relpath(path, here), name, app, here)
         raise UsageError(
             f"there is no folder or file {app}, and it is no module:object (an application) or module::handler (a handler) either."
@@ -91,7 +92,14 @@ class Finder:
         if defines(app, "handler"):
             module = os.path.basename(app).removesuffix(".py")
             raise UsageError(f"{app} defines a handler: serve its folder, or go there and serve {module}::handler.")
-        raise UsageError(f"{app} defines {self._nothing_known()}: write {self.called} {app}:OBJECT.")
+        raise self._without_object(app, app)
+
+    def _without_object(self, app, path):
+        """Why a file has no application that could be found."""
+        error = _syntax_error(path)
+        if error is not None:
+            return UsageError(f"{app} is not valid Python ({error}): correct that first.")
+        return UsageError(f"{app} defines {self._nothing_known()}: write {self.called} {app}:OBJECT.")
 
     def _nothing_known(self):
         return f"none of {', '.join(_FACTORIES)}" if self.is_factory else "neither application nor app"
@@ -119,11 +127,13 @@ class Finder:
         if found:
             name = self._object_in(os.path.join(place, found[0]))
             if name is None:
-                raise UsageError(f"{app}/{found[0]} defines {self._nothing_known()}: write {self.called} {app}/{found[0]}:OBJECT.")
+                raise self._without_object(f"{app}/{found[0]}", os.path.join(place, found[0]))
             return self._application(found[0], name, app, place)
         if handlers:
             return App("folder", app, place)
         if os.path.isfile(main):
+            if _syntax_error(main) is not None:
+                raise self._without_object(f"{app}/app.py", main)
             raise UsageError(
                 f"{app}/app.py defines {self._nothing_known()}, and nothing else in {app} looks like an application: "
                 f"write {self.called} {app}/app.py:OBJECT."
@@ -186,6 +196,20 @@ def _text(path):
             return file.read()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _syntax_error(path):
+    """Where a file is no Python, and why; None if it is."""
+    try:
+        with open(path, "rb") as file:
+            ast.parse(file.read(), path)
+    except SyntaxError as error:
+        return f"line {error.lineno}: {error.msg}" if error.lineno else error.msg
+    except ValueError as error:
+        return str(error)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    return None
 
 
 def defines(path, name):
