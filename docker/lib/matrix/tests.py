@@ -38,7 +38,7 @@ ELSEWHERE = [
         "library::psp::the_sources_are_those_of_mod_python", "venv::tools::", "venv::errors::what_the_childrens_user_cannot_read_stops_the_start",
         "lifecycle::starting::mod_wsgi_beside_this_module", "wsgi_directives::guides::another_user_stops_httpd",
         "wsgi_directives::process::mod_wsgi_has_its_own_directives", "store::redis::", "store::sessions::",
-        "store::socache::it_can_be_on_a_server",
+        "store::socache::it_can_be_on_a_server", "store::writemap::where_memory_has_no_",
     )
     for word in ("--skip", area)
 ]  # fmt: skip
