@@ -75,14 +75,14 @@ impl Drop for MapLock {
 }
 
 /// How long the file of a map is at first, in bytes, and by how much it grows at least.
-const FIRST: u64 = 2 << 20;
-const STEP: u64 = 1 << 20;
+const FIRST: usize = 2 << 20;
+const STEP: usize = 1 << 20;
 
 /// What is kept of a map for deleting and for large changes, which write copies of their pages.
 const LEAST_KEPT: usize = 1 << 20;
 
 /// How many bytes the file system of a file has for it. A twentieth of all is left to others: the runtime directory is also the system's.
-fn room(file: &File) -> io::Result<u64> {
+fn room(file: &File) -> io::Result<usize> {
     let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: an open file; the structure is filled in on success.
     let found = unsafe {
@@ -91,9 +91,10 @@ fn room(file: &File) -> io::Result<u64> {
     };
     // Zero: a tmpfs without a limit.
     if found.f_blocks == 0 {
-        return Ok(u64::MAX);
+        return Ok(usize::MAX);
     }
-    Ok((found.f_bavail as u64).saturating_sub(found.f_blocks as u64 / 20).saturating_mul(found.f_frsize as u64))
+    let blocks = (found.f_bavail as usize).saturating_sub(found.f_blocks as usize / 20);
+    Ok(blocks.saturating_mul(found.f_frsize as usize))
 }
 
 /// How much data a map of a length takes.
@@ -102,8 +103,8 @@ pub fn data_in(length: usize) -> usize {
 }
 
 /// The length of a map that takes data of a size.
-fn length_for(size: usize) -> u64 {
-    size.saturating_add((size / 4).max(LEAST_KEPT)) as u64
+fn length_for(size: usize) -> usize {
+    size.saturating_add((size / 4).max(LEAST_KEPT))
 }
 
 /// Gives the file of a map room, before LMDB opens it; the length that the map has to have.
@@ -114,39 +115,46 @@ fn length_for(size: usize) -> u64 {
 /// The file system has no such room. Nothing is changed then.
 pub fn make_room_for_map(path: &Path, size: usize, _: &MapLock) -> io::Result<usize> {
     let file = open_file(path)?;
-    let found = file.metadata()?.len();
+    let found = length_of(&file)?;
     let length = found.max(FIRST.min(length_for(size)));
-    if length > found && room(&file)? < length - found {
+    if length - found > room(&file)? {
         return Err(io::Error::from_raw_os_error(libc::ENOSPC));
     }
-    allocate(&file, found..length, true)?;
-    Ok(usize::try_from(length).unwrap_or(usize::MAX))
+    allocate(&file, found as u64..length as u64, true)?;
+    Ok(length)
 }
 
 /// The length of the file of a map, which LMDB has open.
 pub fn length_of_map(file: BorrowedFd<'_>, _: &MapLock) -> io::Result<usize> {
-    let length = File::from(file.try_clone_to_owned()?).metadata()?.len();
-    Ok(usize::try_from(length).unwrap_or(usize::MAX))
+    length_of(&File::from(file.try_clone_to_owned()?))
 }
 
-/// Makes it longer, by half or by what the file system has, but not beyond what data of a size takes, and gives that room; its length.
+/// Makes the file longer if it still has a length, by half or by what the file system has, but not beyond what data of a size takes, and gives
+/// that room; its length.
 ///
 /// # Errors
 /// The file system has no such room. Nothing is changed then.
-pub fn lengthen_map(file: BorrowedFd<'_>, size: usize, _: &MapLock) -> io::Result<usize> {
+pub fn lengthen_map(file: BorrowedFd<'_>, had: usize, size: usize, _: &MapLock) -> io::Result<usize> {
     let file = File::from(file.try_clone_to_owned()?);
-    let found = file.metadata()?.len();
+    let found = length_of(&file)?;
     // Whole megabytes, which are whole pages.
-    let wanted = (found + (found / 2).max(STEP)).next_multiple_of(STEP);
-    let wanted = found.max(wanted.min(length_for(size)));
-    let room = room(&file)?;
+    let wanted = (found + (found / 2).max(STEP)).next_multiple_of(STEP).min(length_for(size));
+    // Another thread or process may have made it longer meanwhile.
+    if found > had || found >= wanted {
+        return Ok(found);
+    }
     // Asked for only if it is there: the system gives page after page until there is none, and others would have none for a moment.
+    let room = room(&file)?;
     let length = if wanted - found <= room { wanted } else { found + room / STEP * STEP };
-    if length == found && wanted > found {
+    if length == found {
         return Err(io::Error::from_raw_os_error(libc::ENOSPC));
     }
-    allocate(&file, found..length, false)?;
-    Ok(usize::try_from(length).unwrap_or(usize::MAX))
+    allocate(&file, found as u64..length as u64, false)?;
+    Ok(length)
+}
+
+fn length_of(file: &File) -> io::Result<usize> {
+    Ok(usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
@@ -156,8 +164,8 @@ mod tests {
     #[test]
     fn a_map_takes_data_of_its_size() {
         for size in [1 << 20, 3 << 20, 4 << 20, 5 << 20, 256 << 20, 1 << 40] {
-            assert_eq!(data_in(length_for(size) as usize), size, "{size}");
+            assert_eq!(data_in(length_for(size)), size, "{size}");
         }
-        assert!(data_in(FIRST as usize) >= 1 << 20);
+        assert!(data_in(FIRST) >= 1 << 20);
     }
 }

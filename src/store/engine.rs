@@ -89,11 +89,10 @@ impl Engine {
         user: Option<u32>,
         options: &StoreOptions,
         readers: u32,
-        writes_map: bool,
         parts: &Parts,
     ) -> Result<Self, StoreError> {
         let (size, readers) = (options.size, options.readers.unwrap_or(readers));
-        let environment = parts.environment(&within, readers, options, writes_map);
+        let environment = parts.environment(&within, readers, options);
         let environment = environment.map_err(|code| describe(name, &within, size, readers, Failure::Lmdb(code)))?;
         let this = Self {
             name: name.to_owned(),

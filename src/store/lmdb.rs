@@ -12,14 +12,13 @@ use std::marker::PhantomData;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use lmdb_master_sys as raw;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::allocation::{data_in, make_room_for_locks};
-use map::InMap;
+use map::{InMap, Map};
 
 pub use transaction::{Reading, View, Writing};
 
@@ -105,9 +104,7 @@ pub struct Environment {
     idle: Mutex<Vec<Reader>>,
     /// Held for writing while the map is changed, when no transaction may be open in this process, and for reading while it is looked at. It is
     /// fair: many short transactions do not keep a change of the map waiting. So it must not be held twice by one thread.
-    map: RwLock<()>,
-    /// The map was lost when it was to become longer: nothing can be read or written any more.
-    is_lost: AtomicBool,
+    map: RwLock<Map>,
     /// The largest size of the data, in bytes.
     size: usize,
     /// Where changes are made in the map.
@@ -154,8 +151,7 @@ impl Environment {
             env,
             tables: [0; Table::COUNT],
             idle: Mutex::default(),
-            map: RwLock::new(()),
-            is_lost: AtomicBool::new(false),
+            map: RwLock::new(Map::There),
             size: options.size,
             in_map,
         };
@@ -178,12 +174,20 @@ impl Environment {
         Ok(this)
     }
 
+    /// Keeps the map from being changed. Not while this thread holds it already.
+    #[inline]
+    fn hold_map(&self) -> Result<RwLockReadGuard<'_, Map>, Code> {
+        let map = self.map.read();
+        map.check()?;
+        Ok(map)
+    }
+
     /// Runs `work` with a view of one moment.
     ///
     /// It must not block, since a view keeps what it shows from being reused. It must not be nested: the inner one could wait for the outer one.
     pub fn read<T, E: From<Code>>(&self, work: impl FnOnce(&Reading<'_>) -> Result<T, E>) -> Result<T, E> {
         loop {
-            let map = self.map.read();
+            let map = self.hold_map()?;
             match self.begin_reading() {
                 Ok(reading) => return work(&reading),
                 Err(Code::MAP_RESIZED) => {
@@ -196,7 +200,6 @@ impl Environment {
     }
 
     fn begin_reading(&self) -> Result<Reading<'_>, Code> {
-        self.has_map()?;
         // Not locked while the transaction begins.
         let idle = self.idle.lock().pop();
         if let Some(Reader(txn)) = idle {
@@ -236,7 +239,7 @@ impl Environment {
     pub fn write<T, E: From<Code>>(&self, work: impl FnOnce(&mut Writing<'_>) -> Result<T, E>) -> Result<T, E> {
         let _alone = self.in_map.as_ref().map(|in_map| in_map.write_lock.take()).transpose().map_err(Code::from)?;
         loop {
-            let map = self.map.read();
+            let map = self.hold_map()?;
             match self.begin_writing() {
                 Ok(writing) => return writing.finish(work),
                 Err(Code::MAP_RESIZED) => {
@@ -255,7 +258,8 @@ impl Environment {
     ) -> Result<Option<T>, E> {
         let Some(in_map) = &self.in_map else { return Ok(None) };
         let Some(_alone) = in_map.write_lock.try_take().map_err(Code::from)? else { return Ok(None) };
-        let Some(_map) = self.map.try_read() else { return Ok(None) };
+        let Some(map) = self.map.try_read() else { return Ok(None) };
+        map.check()?;
         match self.begin_writing() {
             Ok(writing) => writing.finish(work).map(Some),
             Err(Code::MAP_RESIZED) => Ok(None),
@@ -264,7 +268,6 @@ impl Environment {
     }
 
     fn begin_writing(&self) -> Result<Writing<'_>, Code> {
-        self.has_map()?;
         let mut txn = ptr::null_mut();
         // SAFETY: a live environment; `txn` is filled in.
         checked(unsafe { raw::mdb_txn_begin(self.env, ptr::null_mut(), 0, &mut txn) })?;
@@ -273,10 +276,9 @@ impl Environment {
         Ok(Writing { view, limit, is_ended: false })
     }
 
-    /// How many bytes are in use, those of free pages too, and how many a page has. The caller holds the map.
-    fn used(&self) -> Result<(usize, usize), Code> {
-        self.has_map()?;
-        let last = self.info()?.me_last_pgno;
+    /// How many bytes are in use, those of free pages too, and how many a page has.
+    fn used(&self, map: &Map) -> Result<(usize, usize), Code> {
+        let last = self.info(map)?.me_last_pgno;
         let mut stat = std::mem::MaybeUninit::<raw::MDB_stat>::uninit();
         // SAFETY: a live environment; the structure is filled in on success.
         unsafe {
@@ -286,9 +288,8 @@ impl Environment {
         }
     }
 
-    /// The caller holds the map.
-    fn info(&self) -> Result<raw::MDB_envinfo, Code> {
-        self.has_map()?;
+    fn info(&self, map: &Map) -> Result<raw::MDB_envinfo, Code> {
+        map.check()?;
         let mut info = std::mem::MaybeUninit::uninit();
         // SAFETY: a live environment; the structure is filled in on success.
         unsafe { checked(raw::mdb_env_info(self.env, info.as_mut_ptr())).map(|()| info.assume_init()) }
@@ -302,10 +303,8 @@ impl Environment {
             // See `Writing::has_room`.
             return Ok(true);
         }
-        let (used, page) = {
-            let _map = self.map.read();
-            self.used()?
-        };
+        // The map is not held any more when it is read below.
+        let (used, page) = self.used(&*self.hold_map()?)?;
         if used <= self.size {
             return Ok(true);
         }
@@ -315,9 +314,9 @@ impl Environment {
 
     /// Writes what was committed to the disk. Blocks.
     pub fn sync(&self) -> Result<(), Code> {
-        let _map = self.map.read();
+        let _map = self.hold_map()?;
         // SAFETY: a live environment.
-        self.has_map().and_then(|()| checked(unsafe { raw::mdb_env_sync(self.env, 1) }))
+        checked(unsafe { raw::mdb_env_sync(self.env, 1) })
     }
 
     /// Waits until no view shows what was before this moment: pages that were freed since are not used again before. False if there was
@@ -325,10 +324,7 @@ impl Environment {
     pub fn wait_for_readers(&self, until: Instant) -> Result<bool, Code> {
         const LOOK: Duration = Duration::from_millis(1);
         self.free_readers();
-        let now = {
-            let _map = self.map.read();
-            self.info()?.me_last_txnid
-        };
+        let now = self.info(&*self.hold_map()?)?.me_last_txnid;
         let mut has_waited = false;
         while self.oldest_view()?.is_some_and(|oldest| oldest < now) {
             if Instant::now() >= until {
@@ -369,21 +365,23 @@ impl Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::Ordering;
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
 
-    fn folder(name: &str) -> std::path::PathBuf {
-        let folder = std::env::temp_dir().join(format!("mod_python-lmdb-{name}-{}", std::process::id()));
+    /// A new environment, and its folder.
+    fn opened(name: &str, size: usize, writes_map: bool) -> (Environment, PathBuf) {
+        let name = format!("mod_python-lmdb-{name}-{writes_map}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         std::fs::create_dir(&folder).expect("we may");
-        folder
+        let options = Options { size, readers: 32, syncs: false, writes_map };
+        (Environment::open(&folder, &options).expect("it is new"), folder)
     }
 
     #[test]
     fn a_change_in_the_map_is_made_at_once_unless_another_one_is_being_made() {
         for writes_map in [true, false] {
-            let folder = folder(if writes_map { "map" } else { "file" });
-            let options = Options { size: 1 << 20, readers: 8, syncs: false, writes_map };
-            let environment = Environment::open(&folder, &options).expect("it is new");
+            let (environment, folder) = opened("at_once", 1 << 20, writes_map);
             let at_once = || environment.write_at_once(|writing| writing.put(Table::Entries, b"ekey", b"value"));
             let done = writes_map.then_some(());
             assert_eq!(at_once(), Ok(done));
@@ -404,9 +402,7 @@ mod tests {
     #[test]
     fn the_map_is_changed_while_others_look_at_it() {
         for writes_map in [true, false] {
-            let folder = folder(if writes_map { "looked-map" } else { "looked-file" });
-            let options = Options { size: 64 << 20, readers: 8, syncs: false, writes_map };
-            let environment = Environment::open(&folder, &options).expect("it is new");
+            let (environment, folder) = opened("looked", 64 << 20, writes_map);
             let is_done = AtomicBool::new(false);
             std::thread::scope(|scope| {
                 scope.spawn(|| {
@@ -432,9 +428,7 @@ mod tests {
 
     #[test]
     fn many_readers_do_not_keep_the_map_from_growing() {
-        let folder = folder("read");
-        let options = Options { size: 256 << 20, readers: 32, syncs: false, writes_map: true };
-        let environment = Environment::open(&folder, &options).expect("it is new");
+        let (environment, folder) = opened("read", 256 << 20, true);
         environment.write(|writing| writing.put(Table::Entries, b"ekey", &[7; 60_000])).expect("there is room");
         let is_done = AtomicBool::new(false);
         let begun = Instant::now();
@@ -459,9 +453,7 @@ mod tests {
 
     #[test]
     fn what_an_old_view_shows_is_waited_for() {
-        let folder = folder("views");
-        let options = Options { size: 1 << 20, readers: 8, syncs: false, writes_map: false };
-        let environment = Environment::open(&folder, &options).expect("it is new");
+        let (environment, folder) = opened("views", 1 << 20, false);
         let change = || environment.write(|writing| writing.put(Table::Entries, b"ekey", &[0; 20_000]));
         let soon = || Instant::now() + Duration::from_secs(60);
         std::thread::scope(|scope| {

@@ -24,17 +24,20 @@ use super::wakeups::Wakeups;
 pub struct Parts {
     pub presence: &'static Presence,
     pub wakeups: &'static Wakeups,
+    /// Whether changes are made in the map.
+    writes_map: bool,
     environment: OnceLock<&'static Environment>,
 }
 
 impl Parts {
-    fn open(within: &Path) -> io::Result<Self> {
+    fn open(within: &Path, writes_map: bool) -> io::Result<Self> {
         // What is asked of all processes before LMDB's files are touched.
         let wakeups = Wakeups::open(&within.join("wakeups"))?;
         let presence = Presence::open(&within.join("processes"))?;
         Ok(Self {
             presence: Box::leak(Box::new(presence)),
             wakeups: Box::leak(Box::new(wakeups)),
+            writes_map,
             environment: OnceLock::new(),
         })
     }
@@ -45,13 +48,16 @@ impl Parts {
         within: &Path,
         readers: u32,
         options: &StoreOptions,
-        writes_map: bool,
     ) -> Result<&'static Environment, Code> {
         if let Some(environment) = self.environment.get() {
             return Ok(environment);
         }
-        let options =
-            Options { size: options.size as usize, readers, syncs: options.sync == StoreSync::Always, writes_map };
+        let options = Options {
+            size: options.size as usize,
+            readers,
+            syncs: options.sync == StoreSync::Always,
+            writes_map: self.writes_map,
+        };
         let environment = Environment::open(within, &options)?;
         Ok(self.environment.get_or_init(|| Box::leak(Box::new(environment))))
     }
@@ -109,11 +115,10 @@ pub fn engine(name: &str, folder: &Path, options: &StoreOptions, readers: u32) -
     let parts = match parts.entry(identity) {
         std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
         std::collections::hash_map::Entry::Vacant(entry) => {
-            entry.insert(Parts::open(&within).map_err(|error| unusable(Unusable::Files(error)))?)
+            entry.insert(Parts::open(&within, writes_map).map_err(|error| unusable(Unusable::Files(error)))?)
         }
     };
-    let engine: &'static Engine =
-        Box::leak(Box::new(Engine::open(name, within, user, options, readers, writes_map, parts)?));
+    let engine: &'static Engine = Box::leak(Box::new(Engine::open(name, within, user, options, readers, parts)?));
     engines.insert(folder.to_owned(), engine);
     Ok(engine)
 }

@@ -1,5 +1,6 @@
 //! The size of the map, and the map in which changes are made (MDB_WRITEMAP), which grows with its data.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -10,6 +11,22 @@ use lmdb_master_sys as raw;
 use super::super::allocation::{MapLock, length_of_map, lengthen_map, make_room_for_map};
 use super::super::write_lock::WriteLock;
 use super::{Code, Environment, checked};
+
+/// Whether there is a map: it can be lost when it is to become longer, and nothing can be read or written then.
+pub(super) enum Map {
+    There,
+    Lost,
+}
+
+impl Map {
+    #[inline]
+    pub fn check(&self) -> Result<(), Code> {
+        match self {
+            Self::There => Ok(()),
+            Self::Lost => Err(Code(libc::ENOMEM)),
+        }
+    }
+}
 
 /// What processes that make changes in the map share.
 pub(super) struct InMap {
@@ -48,34 +65,24 @@ impl Environment {
     /// A map in which changes are made only takes on the length of its file: see `grow`.
     pub fn resize(&self, more: usize) -> Result<(), Code> {
         if let Some(in_map) = &self.in_map {
-            return self.take_on(in_map, |file, alone| Ok(length_of_map(file, alone)?)).map(drop);
+            return self.take_on(in_map, length_of_map).map(drop);
         }
-        let _alone = self.map.write();
-        let (used, _) = self.used()?;
-        // SAFETY: no transaction of this process is open.
-        unsafe { self.set_length(self.size.max(used).saturating_add(more)) }
+        let mut map = self.map.write();
+        let (used, _) = self.used(&map)?;
+        self.set_length(&mut map, self.size.max(used).saturating_add(more))
     }
 
-    /// Maps the file anew with another length.
+    /// Maps the file anew with another length, which a file in whose map changes are made has already.
     ///
     /// LMDB takes the old map away first, and nothing can be read any more if there is no address space for the new one: that is tried before.
-    ///
-    /// # Safety
-    /// No transaction of this process is open, and none begins meanwhile. A file in whose map changes are made has this length.
-    unsafe fn set_length(&self, length: usize) -> Result<(), Code> {
-        try_address_space(length.saturating_sub(self.info()?.me_mapsize))?;
-        // SAFETY: a live environment; those transactions that were reset see nothing.
+    fn set_length(&self, map: &mut Map, length: usize) -> Result<(), Code> {
+        try_address_space(length.saturating_sub(self.info(map)?.me_mapsize))?;
+        // SAFETY: a live environment. No transaction of this process is open, since the map is this thread's; those that were reset see nothing.
         let set = checked(unsafe { raw::mdb_env_set_mapsize(self.env, length as _) });
         if set.is_err() {
-            self.is_lost.store(true, Ordering::Relaxed);
+            *map = Map::Lost;
         }
         set
-    }
-
-    /// Whether there is a map.
-    #[inline]
-    pub(super) fn has_map(&self) -> Result<(), Code> {
-        if self.is_lost.load(Ordering::Relaxed) { Err(Code(libc::ENOMEM)) } else { Ok(()) }
     }
 
     /// How long the map is at the moment, in bytes, where changes are made in it.
@@ -91,11 +98,7 @@ impl Environment {
     /// The file system has no room.
     pub fn grow(&self, had: Option<usize>) -> Result<bool, Code> {
         let (Some(in_map), Some(had)) = (&self.in_map, had) else { return Ok(false) };
-        let length = self.take_on(in_map, |file, alone| {
-            let found = length_of_map(file, alone)?;
-            // Another thread or process may have made it longer meanwhile.
-            if found > had { Ok(found) } else { Ok(lengthen_map(file, self.size, alone)?) }
-        })?;
+        let length = self.take_on(in_map, |file, alone| lengthen_map(file, had, self.size, alone))?;
         Ok(length > had)
     }
 
@@ -103,7 +106,7 @@ impl Environment {
     fn take_on(
         &self,
         in_map: &InMap,
-        length: impl FnOnce(BorrowedFd<'_>, &MapLock) -> Result<usize, Code>,
+        length: impl FnOnce(BorrowedFd<'_>, &MapLock) -> io::Result<usize>,
     ) -> Result<usize, Code> {
         // Not while transactions of this process wait.
         let alone = MapLock::take(&in_map.map_lock)?;
@@ -115,9 +118,7 @@ impl Environment {
         };
         let length = length(file, &alone)?;
         if length != in_map.length() {
-            let _alone = self.map.write();
-            // SAFETY: no transaction of this process is open. The file has this length.
-            unsafe { self.set_length(length)? };
+            self.set_length(&mut self.map.write(), length)?;
             in_map.length.store(length, Ordering::Relaxed);
         }
         Ok(length)
@@ -134,7 +135,7 @@ fn try_address_space(bytes: usize) -> Result<(), Code> {
     unsafe {
         let tried = libc::mmap(ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0);
         if tried == libc::MAP_FAILED {
-            return Err(std::io::Error::last_os_error().into());
+            return Err(io::Error::last_os_error().into());
         }
         libc::munmap(tried, bytes);
     }

@@ -237,7 +237,7 @@ for_each_mpm! {
                 return len(list(s.keys("small "))), s.clear("small ")
 
             def read(req):
-                return sum(all(value == bytes([int(key.split()[1]) % 256]) * 10_000 for value in [s[key]]) for key in s)
+                return sum(s[key] == bytes([int(key.split()[1]) % 256]) * 10_000 for key in s)
         "#;
         let server = program(mpm, source).children(2).config(memory.directive("default", "size=64M")).start();
         let used = || {
