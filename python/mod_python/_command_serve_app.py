@@ -94,12 +94,12 @@ class Finder:
             raise UsageError(f"{app} defines a handler: serve its folder, or go there and serve {module}::handler.")
         raise self._without_object(app, app)
 
-    def _without_object(self, app, path):
-        """Why a file has no application that could be found."""
+    def _without_object(self, app, path, beside=""):
+        """Why a file has no application that could be found. ``beside`` says what there is beside it."""
         error = _syntax_error(path)
         if error is not None:
             return UsageError(f"{app} is not valid Python ({error}): correct that first.")
-        return UsageError(f"{app} defines {self._nothing_known()}: write {self.called} {app}:OBJECT.")
+        return UsageError(f"{app} defines {self._nothing_known()}{beside}: write {self.called} {app}:OBJECT.")
 
     def _nothing_known(self):
         return f"none of {', '.join(_FACTORIES)}" if self.is_factory else "neither application nor app"
@@ -132,12 +132,7 @@ class Finder:
         if handlers:
             return App("folder", app, place)
         if os.path.isfile(main):
-            if _syntax_error(main) is not None:
-                raise self._without_object(f"{app}/app.py", main)
-            raise UsageError(
-                f"{app}/app.py defines {self._nothing_known()}, and nothing else in {app} looks like an application: "
-                f"write {self.called} {app}/app.py:OBJECT."
-            )
+            raise self._without_object(f"{app}/app.py", main, f", and nothing else in {app} looks like an application")
         raise UsageError(
             f"{app} has no application (manage.py, wsgi.py, app.py, *.wsgi), no .py file that defines handler(req), and no httpd.conf: "
             f"go there and write {self.called} module:object."
